@@ -1,0 +1,277 @@
+"""Validated parts to values of the core. Called only when nothing is wrong, so nothing here can fail."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from escalatord.config.addresses import Wiring
+from escalatord.config.canonical import content_hash
+from escalatord.config.fields import rotation
+from escalatord.config.references import conditions_of, default_plan, fact_source, levels_of
+from escalatord.config.schema import ExceptionPart, LevelPart, PolicyPart, ThresholdPart, TierPart, TrackPart
+from escalatord.config.schema_people import SchedulePart
+from escalatord.config.sections import Entry, Sections
+from escalatord.core.alert import SEVERITIES, Severity
+from escalatord.core.matchers import MatcherIndex
+from escalatord.core.policy import (
+    FAILED_AFTER_SECONDS_DEFAULT,
+    LAST_RESORT_SECONDS_DEFAULT,
+    Compliance,
+    ContactPlan,
+    LastResort,
+    PlanStep,
+    Policy,
+    SeverityOverride,
+    Tier,
+    TrackKind,
+    TrackPolicy,
+)
+from escalatord.core.roster import Person
+from escalatord.core.rules import AllOf, AnyOf, Condition, ExceptionRule, Level, Service, ThresholdRule, Unless
+from escalatord.core.ruleset import Ruleset, SourceSpec, Unmatched
+from escalatord.core.schedule import Layer, Override, Schedule
+from escalatord.core.wallclock import parse_when
+
+
+def ruleset(sections: Sections, wiring: Wiring) -> Ruleset:
+    """Return the rule set that `sections` describe, with content hashes."""
+    plans = {entry.name: _plan(entry) for entry in sections.valid("contact_plans")}
+    policies = {entry.name: _policy(entry, plans) for entry in sections.valid("policies")}
+    thresholds = tuple(_threshold(entry.part) for entry in sections.valid("thresholds"))
+    exceptions = tuple(_exception(entry.part) for entry in sections.valid("exceptions"))
+    unmatched = sections.valid("unmatched")[0].part
+    built = Ruleset(
+        hash="",
+        unmatched=Unmatched(severity=Severity(unmatched.severity), policy=unmatched.policy),
+        policies=policies,
+        people={entry.name: _person(entry, wiring) for entry in sections.valid("people")},
+        teams={entry.name: tuple(entry.part.members) for entry in sections.valid("teams")},
+        roles={entry.name: tuple(entry.part.holders) for entry in sections.valid("roles")},
+        schedules={entry.name: _schedule(entry) for entry in sections.valid("schedules")},
+        channels=wiring.channels,
+        contact_plans=plans,
+        facts={entry.name: fact_source(entry) for entry in sections.valid("facts")},
+        services={entry.name: _service(entry) for entry in sections.valid("services")},
+        thresholds=thresholds,
+        exceptions=exceptions,
+        sources={entry.name: _source(entry, wiring) for entry in sections.valid("sources")},
+        threshold_index=MatcherIndex([rule.match for rule in thresholds]),
+        exception_index=MatcherIndex([rule.match for rule in exceptions]),
+    )
+    return replace(built, hash=content_hash(built))
+
+
+def track_kind(name: str, part: TrackPart) -> TrackKind | None:
+    """Return whom a track serves: as given, else its name; None when neither says it."""
+    if part.kind is not None:
+        return TrackKind(part.kind)
+    return TrackKind(name) if name in set(TrackKind) else None
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _plan(entry: Entry) -> ContactPlan:
+    steps = tuple(
+        PlanStep(
+            by=step.by,
+            after_seconds=step.after,
+            if_failed=tuple(step.if_failed),
+            failed_after_seconds=step.failed_after or FAILED_AFTER_SECONDS_DEFAULT,
+        )
+        for step in entry.part
+    )
+    return ContactPlan(name=entry.name, steps=steps)
+
+
+def _policy(entry: Entry, plans: Mapping[str, ContactPlan]) -> Policy:
+    part: PolicyPart = entry.part
+    resort = part.last_resort
+    policy = Policy(
+        name=entry.name,
+        owner=part.owner,
+        tracks=tuple(_track(name, track, plans) for name, track in part.tracks.items()),
+        last_resort=LastResort(
+            page=tuple(resort.page),
+            plan=_plan_of(resort.plan, plans),
+            every_seconds=resort.every or LAST_RESORT_SECONDS_DEFAULT,
+        ),
+        overrides=_overrides(part, plans),
+        ack_hold_seconds=_ack_holds(part),
+        compliance=_compliance(part),
+        confidential=part.class_ == "confidential",
+        stand_down=part.on_resolve == "stand_down",
+        never=frozenset(part.never),
+    )
+    return replace(policy, hash=content_hash(policy))
+
+
+def _plan_of(name: str | None, plans: Mapping[str, ContactPlan]) -> ContactPlan:
+    return plans[name or default_plan(plans) or ""]
+
+
+def _track(name: str, part: TrackPart, plans: Mapping[str, ContactPlan]) -> TrackPolicy:
+    return TrackPolicy(
+        name=name,
+        kind=track_kind(name, part) or TrackKind.TECHNICAL,
+        tiers=tuple(_tier(number, tier, plans) for number, tier in enumerate(part.tiers, start=1)),
+        repeat=part.repeat,
+        when=Severity(part.when) if part.when else None,
+    )
+
+
+def _tier(number: int, part: TierPart, plans: Mapping[str, ContactPlan]) -> Tier:
+    return Tier(
+        name=part.name or f"tier {number}",
+        page=tuple(part.page),
+        backup=tuple(part.backup),
+        within_seconds=part.within,
+        remind_seconds=tuple(sorted(part.remind)),
+        plan=_plan_of(part.plan, plans),
+    )
+
+
+def _overrides(part: PolicyPart, plans: Mapping[str, ContactPlan]) -> dict[Severity, SeverityOverride]:
+    overrides: dict[Severity, SeverityOverride] = {}
+    for severity in SEVERITIES:
+        given = getattr(part.when, severity.value, None)
+        if given is not None:
+            plan = plans[given.plan] if given.plan else None
+            overrides[severity] = SeverityOverride(within_seconds=given.within, plan=plan, skip_to=given.skip_to)
+    return overrides
+
+
+def _ack_holds(part: PolicyPart) -> dict[Severity, float]:
+    """Return the holds that are given; `default` fills the other severities."""
+    if part.ack_holds is None:
+        return {}
+    holds = {severity: getattr(part.ack_holds, severity.value) or part.ack_holds.default for severity in SEVERITIES}
+    return {severity: seconds for severity, seconds in holds.items() if seconds is not None}
+
+
+def _compliance(part: PolicyPart) -> Compliance | None:
+    given = part.compliance
+    if given is None:
+        return None
+    return Compliance(
+        regime=given.regime,
+        clock_from=given.clock_from,
+        due_seconds=given.due,
+        remind_seconds=tuple(sorted(given.remind)),
+    )
+
+
+def _person(entry: Entry, wiring: Wiring) -> Person:
+    part = entry.part
+    return Person(
+        id=entry.name,
+        name=part.name or entry.name,
+        addresses=wiring.addresses[entry.name],
+        timezone=part.timezone,
+        languages=tuple(part.languages),
+        skills=tuple(part.skills),
+        region=part.region,
+        authority=tuple(part.authority),
+    )
+
+
+def _schedule(entry: Entry) -> Schedule:
+    part: SchedulePart = entry.part
+    layers = tuple(
+        Layer(
+            name=layer.name or f"layer {number}",
+            timezone=layer.timezone or part.timezone,
+            rotation=rotation(layer.rotate, layer.handoff, layer.starts),
+            people=tuple(layer.people),
+            active=layer.active,
+        )
+        for number, layer in enumerate(part.layers, start=1)
+    )
+    overrides = tuple(
+        Override(
+            schedule=entry.name,
+            person=override.person,
+            start=parse_when(override.from_, part.timezone),
+            end=parse_when(override.to, part.timezone, later=True),
+            why=override.why,
+        )
+        for override in part.overrides
+    )
+    return Schedule(
+        name=entry.name,
+        timezone=part.timezone,
+        layers=layers,
+        overrides=overrides,
+        when_empty=tuple(part.when_empty),
+    )
+
+
+def _service(entry: Entry) -> Service:
+    part = entry.part
+    return Service(
+        name=entry.name,
+        owner=_text(part.owner),
+        policy=_text(part.policy),
+        revenue_per_hour=part.revenue_per_hour,
+        segments=tuple(part.segments),
+        regulated=tuple(part.regulated),
+        depends_on=tuple(part.depends_on),
+        runbook=_text(part.runbook),
+    )
+
+
+def _condition(part: LevelPart) -> Condition | None:
+    conditions = tuple(condition for _, condition in conditions_of(part))
+    if part.any_:
+        return AnyOf(parts=conditions)
+    if part.all_:
+        return AllOf(parts=conditions)
+    return conditions[0] if conditions else None
+
+
+def _threshold(part: ThresholdPart) -> ThresholdRule:
+    levels = tuple(
+        Level(severity=Severity(word), condition=_condition(level), for_seconds=level.for_)
+        for word, level in levels_of(part.severity)
+    )
+    return ThresholdRule(
+        name=part.name,
+        match=part.match,
+        levels=levels,
+        unless=tuple(Unless(match=one.match, why=one.why) for one in part.unless),
+        policy=_text(part.policy),
+        owner=_text(part.owner),
+        review_by=part.review_by.isoformat() if part.review_by else "",
+        group_by=tuple(part.group_by),
+        repage_on_new_alert=part.repage_on_new_alert,
+    )
+
+
+def _exception(part: ExceptionPart) -> ExceptionRule:
+    return ExceptionRule(
+        name=part.name,
+        match=part.match,
+        severity=Severity(part.severity),
+        policy=_text(part.policy),
+        start_at=part.start_at,
+        also=tuple(part.also),
+        why=part.why,
+        owner=_text(part.owner),
+        group_by=tuple(part.group_by),
+    )
+
+
+def _source(entry: Entry, wiring: Wiring) -> SourceSpec:
+    part = entry.part
+    field_map: dict[str, Any] = {}
+    if part.map is not None:
+        field_map = part.map.model_dump(by_alias=True, exclude_none=True, exclude_unset=True)
+    return SourceSpec(
+        name=entry.name,
+        adapter=part.adapter,
+        secret_hashes=wiring.token_hashes[entry.name],
+        default_severity=Severity(part.default_severity),
+        severities={word: Severity(meant) for word, meant in part.severities.items()},
+        map=field_map,
+    )

@@ -1,0 +1,283 @@
+"""What is wrong or doubtful about rules that can be loaded: would somebody wake up?
+
+Errors: E030 a tier reaches nobody now · E031 a plan step never runs · E032 a reminder comes too late · E033 a person
+cannot be reached at all · E034 there is no such tier · E036 a role names itself. Warnings: W040 a tier adds nobody ·
+W041 a source without credentials · W042 a review is due · W043 nothing uses it · W046 a plan that does not reach
+somebody · W047 a schedule has a gap. (W044 a secret in the rules and W045 an unlikely number are found while loading.)
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from escalatord.config.load import Loaded, in_order
+from escalatord.config.references import conditions_of, default_plan, levels_of
+from escalatord.core.alert import SEVERITIES
+from escalatord.core.policy import ContactPlan, Policy, Target, TargetKind, Tier, TrackPolicy
+from escalatord.core.roster import ChannelKind, ChannelSpec, Person, resolve, usable_channels
+from escalatord.core.ruleset import Ruleset, World
+from escalatord.core.schedule import gaps
+from escalatord.core.units import format_duration
+from escalatord.core.wallclock import Style, format_local
+from escalatord.errors import Finding
+
+GAPS_LOOK_AHEAD = timedelta(days=90)
+USED_SECTIONS = ("contact_plans", "policies", "people", "teams", "roles", "schedules", "channels", "facts")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rung:
+    """A tier and where it stands."""
+
+    policy: Policy
+    track: TrackPolicy
+    number: int
+    tier: Tier
+
+    @property
+    def at(self) -> tuple[str | int, ...]:
+        """Return the path of the tier in its policy."""
+        return "tracks", self.track.name, "tiers", self.number - 1
+
+    def __str__(self) -> str:
+        return f'tier {self.number} of "{self.policy.name}" {self.track.name}'
+
+
+def lint(loaded: Loaded, now: datetime) -> tuple[Finding, ...]:
+    """Return what is wrong or doubtful at the instant `now`, in order of place, with the warnings of loading."""
+    found = [
+        *loaded.findings,
+        *_tiers(loaded, now),
+        *_windows(loaded),
+        *_people(loaded),
+        *_missing_tiers(loaded),
+        *_roles(loaded),
+        *_sources(loaded),
+        *_reviews(loaded, now.date()),
+        *_unused(loaded),
+        *_gaps(loaded, now),
+    ]
+    return tuple(sorted(found, key=in_order))
+
+
+def _rungs(ruleset: Ruleset) -> Iterator[_Rung]:
+    for policy in ruleset.policies.values():
+        for track in policy.tracks:
+            for number, tier in enumerate(track.tiers, start=1):
+                yield _Rung(policy=policy, track=track, number=number, tier=tier)
+
+
+def _channels_of(plan: ContactPlan) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for step in plan.steps for name in (step.by, *step.if_failed)))
+
+
+def _tiers(loaded: Loaded, now: datetime) -> Iterator[Finding]:
+    """Yield tiers that reach nobody now, or nobody but those the tier before has paged."""
+    ruleset = loaded.ruleset
+    world = World(ruleset=ruleset, policies=ruleset.policies)
+    at = format_local(now, "UTC", Style.FULL)
+    reached: dict[tuple[str, str, int], frozenset[str]] = {}
+    for rung in _rungs(ruleset):
+        entry = loaded.sections.entries["policies"][rung.policy.name]
+        channels = _channels_of(rung.tier.plan)
+        resolved = resolve(rung.tier.page, world, now, channels)
+        backup = () if resolved.people else resolve(rung.tier.backup, world, now, channels).people
+        people = frozenset(candidate.person for candidate in (*resolved.people, *backup))
+        reached[rung.policy.name, rung.track.name, rung.number] = people
+        if not people:
+            whys = "; ".join(f"{who}: {why}" for who, why in resolved.rejected[:3]) or "the schedule is empty"
+            fix = "page somebody who is there, add backup: […], or when_empty: […] to the schedule"
+            yield entry.find("E030", f"{rung} reaches nobody at {at} ({whys})", *rung.at, fix=fix)
+        before = reached.get((rung.policy.name, rung.track.name, rung.number - 1), frozenset())
+        if people and people <= before:
+            say = f"{rung} pages nobody whom tier {rung.number - 1} has not paged already ({', '.join(sorted(people))})"
+            yield entry.find("W040", say, *rung.at, fix="page somebody else")
+    for policy in ruleset.policies.values():
+        resort = policy.last_resort
+        if not resolve(resort.page, world, now, _channels_of(resort.plan)).people:
+            entry = loaded.sections.entries["policies"][policy.name]
+            say = f'the last resort of "{policy.name}" reaches nobody at {at}'
+            yield entry.find("E030", say, "last_resort", fix="page a person who always has a phone")
+
+
+def _windows(loaded: Loaded) -> Iterator[Finding]:
+    """Yield plan steps and reminders that a tier's window cuts off."""
+    for rung in _rungs(loaded.ruleset):
+        entry = loaded.sections.entries["policies"][rung.policy.name]
+        tier = rung.tier
+        yield from (
+            entry.find("E031", say, *rung.at, fix="give the tier more time, or the step less")
+            for say in _cut_off(str(rung), tier.plan, tier.within_seconds)
+        )
+        for index, seconds in enumerate(tier.remind_seconds):
+            if seconds >= tier.within_seconds:
+                say = (
+                    f"the reminder of {rung} after {format_duration(seconds)} never comes: "
+                    f"the tier ends after {format_duration(tier.within_seconds)}"
+                )
+                yield entry.find("E032", say, *rung.at, "remind", index, fix="remind earlier")
+    for policy in loaded.ruleset.policies.values():
+        entry = loaded.sections.entries["policies"][policy.name]
+        for severity in SEVERITIES:
+            override = policy.overrides.get(severity)
+            if override is None:
+                continue
+            tiers = [tier for track in policy.tracks for tier in track.tiers]
+            says = dict.fromkeys(
+                say
+                for tier in tiers
+                for say in _cut_off(
+                    f'"{policy.name}" when {severity}',
+                    override.plan or tier.plan,
+                    override.within_seconds or tier.within_seconds,
+                )
+            )
+            for say in says:
+                yield entry.find("E031", say, "when", severity.value, fix="give it more time, or the step less")
+
+
+def _cut_off(what: str, plan: ContactPlan, within_seconds: float) -> Iterator[str]:
+    for number, step in enumerate(plan.steps, start=1):
+        if step.after_seconds >= within_seconds:
+            yield (
+                f'step {number} of plan "{plan.name}" ({step.by} after {format_duration(step.after_seconds)}) '
+                f"never runs: {what} ends after {format_duration(within_seconds)}"
+            )
+
+
+def _behind(targets: Sequence[Target], ruleset: Ruleset) -> frozenset[str]:
+    """Return everybody who could ever stand behind `targets`."""
+    people: set[str] = set()
+    seen: set[Target] = set()
+    waiting = list(targets)
+    while waiting:
+        target = waiting.pop()
+        if target in seen:
+            continue
+        seen.add(target)
+        match target.kind:
+            case TargetKind.PERSON:
+                people.add(target.name)
+            case TargetKind.TEAM:
+                people.update(ruleset.teams[target.name])
+            case TargetKind.ROLE:
+                waiting.extend(ruleset.roles[target.name])
+            case TargetKind.ONCALL:
+                schedule = ruleset.schedules[target.name]
+                people.update(schedule.when_empty)
+                people.update(override.person for override in schedule.overrides)
+                people.update(person for layer in schedule.layers for person in layer.people)
+    return frozenset(people)
+
+
+def _people(loaded: Loaded) -> Iterator[Finding]:
+    """Yield people whom a tier could page and no channel (or none of its plan) reaches."""
+    ruleset = loaded.ruleset
+    human = [spec for spec in ruleset.channels.values() if spec.kind is not ChannelKind.WEBHOOK]
+    unreachable: set[str] = set()
+    told: set[tuple[str, str]] = set()
+    paged = [(rung.policy.name, rung.at, rung.tier.page + rung.tier.backup, rung.tier.plan) for rung in _rungs(ruleset)]
+    paged += [
+        (policy.name, ("last_resort",), policy.last_resort.page, policy.last_resort.plan)
+        for policy in ruleset.policies.values()
+    ]
+    for policy, at, targets, plan in paged:
+        planned = [ruleset.channels[name] for name in _channels_of(plan)]
+        for person in sorted(_behind(targets, ruleset)):
+            if not usable_channels(ruleset.people[person], human, ()):
+                unreachable.add(person)
+            elif not usable_channels(ruleset.people[person], planned, ()) and (plan.name, person) not in told:
+                told.add((plan.name, person))
+                entry = loaded.sections.entries["policies"][policy]
+                say = f'plan "{plan.name}" reaches {person} by none of its channels; any other would be used'
+                yield entry.find("W046", say, *at, fix=_addresses_wanted(ruleset.people[person], planned))
+    for name in sorted(unreachable):
+        entry = loaded.sections.entries["people"][name]
+        say = f"{name} can be paged, and no channel reaches them"
+        yield entry.find("E033", say, fix=_addresses_wanted(ruleset.people[name], human), key=True)
+
+
+def _addresses_wanted(person: Person, channels: Sequence[ChannelSpec]) -> str:
+    keys = sorted({spec.address_key for spec in channels if spec.address_key} - person.addresses.keys())
+    return f"give {person.id} one of: {', '.join(keys)}" if keys else "add a channel"
+
+
+def _missing_tiers(loaded: Loaded) -> Iterator[Finding]:
+    """Yield overrides and exceptions that start at a tier their policy does not have."""
+    ruleset = loaded.ruleset
+    for policy in ruleset.policies.values():
+        entry = loaded.sections.entries["policies"][policy.name]
+        count = len(policy.tracks[0].tiers)
+        for severity, override in policy.overrides.items():
+            if (override.skip_to or 0) > count:
+                say = f'the main track of "{policy.name}" has {count} tiers'
+                yield entry.find("E034", say, "when", severity.value, "skip_to", fix=f"skip to {count} at most")
+    for rule in ruleset.exceptions:
+        if rule.policy and rule.start_at > (count := len(ruleset.policies[rule.policy].tracks[0].tiers)):
+            say = f'the main track of "{rule.policy}" has {count} tiers'
+            entry = loaded.sections.entries["exceptions"][rule.name]
+            yield entry.find("E034", say, "start_at", fix=f"start at {count} at most")
+
+
+def _roles(loaded: Loaded) -> Iterator[Finding]:
+    """Yield roles that lead back to themselves."""
+    roles = loaded.ruleset.roles
+    for name in roles:
+        seen: set[str] = set()
+        waiting = [name]
+        while waiting:
+            held = {target.name for target in roles[waiting.pop()] if target.kind is TargetKind.ROLE}
+            waiting.extend(held - seen)
+            seen |= held
+        if name in seen:
+            entry = loaded.sections.entries["roles"][name]
+            yield entry.find("E036", f'role "{name}" names itself', fix="name people, teams or schedules")
+
+
+def _sources(loaded: Loaded) -> Iterator[Finding]:
+    for entry in loaded.sections.valid("sources"):
+        if entry.part.auth is None:
+            say = f'source "{entry.name}" has no credentials: only this machine may post'
+            fix = "add auth: {bearer: file:NAME}, or auth: loopback if that is meant"
+            yield entry.find("W041", say, fix=fix, key=True)
+
+
+def _reviews(loaded: Loaded, today: date) -> Iterator[Finding]:
+    for entry in loaded.sections.valid("thresholds"):
+        if entry.part.review_by is not None and entry.part.review_by <= today:
+            say = f'"{entry.name}" was to be reviewed by {entry.part.review_by}'
+            yield entry.find("W042", say, "review_by", fix="look at its figures, then set the next date")
+
+
+def _unused(loaded: Loaded) -> Iterator[Finding]:
+    """Yield named things that nothing names."""
+    used = {(reference.section, reference.name) for reference in loaded.references}
+    plan = default_plan(loaded.ruleset.contact_plans)
+    if plan is not None:
+        used.add(("contact_plans", plan))
+    used.update(("facts", name) for name in _compared(loaded))
+    for section in USED_SECTIONS:
+        for entry in loaded.sections.valid(section):
+            if (section, entry.name) not in used:
+                say = f'nothing uses "{entry.name}" of {section}'
+                yield entry.find("W043", say, fix="use it or delete it", key=True)
+
+
+def _compared(loaded: Loaded) -> Iterator[str]:
+    for entry in loaded.sections.valid("thresholds"):
+        for _, level in levels_of(entry.part.severity):
+            for _, comparison in conditions_of(level):
+                yield comparison.fact
+
+
+def _gaps(loaded: Loaded, now: datetime) -> Iterator[Finding]:
+    """Yield schedules that somebody pages and in which nobody is on call some time soon."""
+    used = {reference.name for reference in loaded.references if reference.section == "schedules"}
+    for schedule in loaded.ruleset.schedules.values():
+        found = gaps(schedule, now, now + GAPS_LOOK_AHEAD) if schedule.name in used else ()
+        if found:
+            start, end = (format_local(at, schedule.timezone, Style.FULL) for at in found[0])
+            entry = loaded.sections.entries["schedules"][schedule.name]
+            say = f'nobody is on call in "{schedule.name}" from {start} to {end}'
+            more = f" ({len(found)} gaps in {GAPS_LOOK_AHEAD.days} days)" if len(found) > 1 else ""
+            yield entry.find("W047", say + more, fix="add when_empty: [person X] or a layer", key=True)

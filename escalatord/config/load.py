@@ -1,0 +1,120 @@
+"""From a directory of YAML to a `Ruleset`, or every reason why not."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from escalatord.config import build, files, references
+from escalatord.config.addresses import Wiring, wire
+from escalatord.config.references import Reference
+from escalatord.config.schema import PolicyPart
+from escalatord.config.schema_people import SchedulePart
+from escalatord.config.secrets import Values
+from escalatord.config.sections import Entry, Sections, gather
+from escalatord.core.policy import TrackKind
+from escalatord.core.ruleset import Ruleset
+from escalatord.core.schedule import RotationUnit
+from escalatord.core.wallclock import parse_when
+from escalatord.errors import ConfigError, Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A rule set that can be used, what is doubtful about it, and where everything stands (for `lint`)."""
+
+    ruleset: Ruleset
+    findings: tuple[Finding, ...]
+    sections: Sections
+    references: tuple[Reference, ...]
+    file_count: int
+
+
+def load(path: Path, *, environ: Mapping[str, str] | None = None, need_secrets: bool = True) -> Loaded:
+    """Load the rules at `path`, a directory or one file.
+
+    `environ` (default: the process's) gives `${NAME}` and `$CREDENTIALS_DIRECTORY`. With `need_secrets` false, what
+    files and variables that are not there would give stands for itself: to check rules where their secrets are not.
+    Raise ConfigError with every error and warning, in order of place, when there is an error.
+    """
+    found = files.read(path)
+    sections = gather(str(path), found)
+    values = Values(files.folder_of(path), os.environ if environ is None else environ, required=need_secrets)
+    wiring = wire(sections, values)
+    named = references.references(sections)
+    findings = [*sections.findings, *references.check(sections, named), *_meaning(sections), *wiring.findings]
+    findings.sort(key=in_order)
+    if any(finding.level == "error" for finding in findings):
+        raise ConfigError(tuple(findings))
+    return Loaded(
+        ruleset=_built(sections, wiring),
+        findings=tuple(findings),
+        sections=sections,
+        references=tuple(named),
+        file_count=len(found),
+    )
+
+
+def in_order(finding: Finding) -> tuple[str, int, int, str]:
+    """Return the key that sorts findings by place."""
+    return finding.file, finding.line, finding.column, finding.code
+
+
+def _built(sections: Sections, wiring: Wiring) -> Ruleset:
+    return build.ruleset(sections, wiring)
+
+
+def _meaning(sections: Sections) -> Iterator[Finding]:
+    """Yield what is well-formed and yet means nothing."""
+    for entry in sections.valid("policies"):
+        yield from _policy(entry)
+    for entry in sections.valid("schedules"):
+        yield from _schedule(entry)
+    for entry in sections.valid("sources"):
+        if entry.part.map is not None and entry.part.adapter != "generic":
+            say = f"the {entry.part.adapter} adapter has no field map"
+            yield entry.find("E013", say, "map", fix="delete map, or use adapter: generic", key=True)
+
+
+def _policy(entry: Entry) -> Iterator[Finding]:
+    part: PolicyPart = entry.part
+    kinds = []
+    for name, track in part.tracks.items():
+        kind = build.track_kind(name, track)
+        kinds.append(kind)
+        if kind is None:
+            fix = "add kind: technical, stakeholder or compliance"
+            yield entry.find(
+                "E012", f'the track "{name}" does not say whom it serves', "tracks", name, fix=fix, key=True
+            )
+        elif track.kind is not None and name in set(TrackKind) and track.kind != name:
+            say = f'the track "{name}" is said to be {track.kind}'
+            yield entry.find("E013", say, "tracks", name, "kind", fix="give the track another name, or drop kind")
+    if part.compliance is not None and TrackKind.COMPLIANCE not in kinds:
+        fix = "add tracks: {compliance: {tiers: […]}}"
+        yield entry.find("E012", "a compliance clock needs a compliance track", "compliance", fix=fix, key=True)
+    given = part.compliance
+    for index, seconds in enumerate(given.remind if given else ()):
+        if given is not None and seconds >= given.due:
+            yield entry.find("E032", "this reminder comes when it is already due", "compliance", "remind", index)
+
+
+def _schedule(entry: Entry) -> Iterator[Finding]:
+    part: SchedulePart = entry.part
+    for index, layer in enumerate(part.layers):
+        weekly = layer.rotate[0] is RotationUnit.WEEKLY
+        if layer.handoff is not None and layer.handoff[0] is not None and not weekly:
+            say = "a weekday means something only in weekly rotations"
+            yield entry.find("E024", say, "layers", index, "handoff", fix="write the time alone: 09:00")
+    for index, override in enumerate(part.overrides):
+        at = ("overrides", index)
+        times = []
+        for key, text in (("from", override.from_), ("to", override.to)):
+            try:
+                times.append(parse_when(text, part.timezone))
+            except ValueError as error:
+                yield entry.find("E024", str(error), *at, key, fix='write it like "2026-12-24 08:00"')
+        for start, end in pairwise(times):
+            if start >= end:
+                yield entry.find("E024", "this override ends before it starts", *at, "to")

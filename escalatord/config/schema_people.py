@@ -1,0 +1,103 @@
+"""The language of people: who they are, how they are reached, and who is on duty when."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from escalatord.config.fields import (
+    Active,
+    Day,
+    Duration,
+    Handoff,
+    Name,
+    Rotate,
+    StandIn,
+    TargetText,
+    Text,
+    Window,
+    Zone,
+)
+from escalatord.config.schema_base import Part, short_form
+
+MEMBERS_MAX = 200
+LAYERS_MAX = 20
+STEPS_MAX = 20
+
+
+class PersonPart(Part):
+    """Somebody who can be paged. Addresses may be `${NAME}` (environment) or `file:NAME`."""
+
+    name: Text | None = Field(None, description="how messages call them; default: their key")
+    sms: Text | None = Field(None, description='phone number for SMS, in quotes, with + and country: "+34600000001"')
+    call: Text | None = Field(None, description="phone number for calls, written like sms")
+    slack: Text | None = Field(None, description="Slack member id, like U01ANA")
+    email: Text | None = Field(None, description="mail address")
+    timezone: Zone = Field("UTC", description="their zone; times in messages are told in it")
+    languages: list[Text] = Field([], description="languages they read, best first: [es, en]")
+    skills: list[Text] = Field([], description="what they can mend")
+    region: str = Field("", description="where they work")
+    authority: list[Text] = Field([], description="what they may decide: [rollback]")
+
+
+class TeamPart(Part):
+    """People by a common name."""
+
+    members: list[Name] = Field(min_length=1, max_length=MEMBERS_MAX, description="keys under `people`")
+
+
+class RolePart(Part):
+    """A hat: whoever wears it now."""
+
+    holders: list[TargetText] = Field(min_length=1, max_length=MEMBERS_MAX, description="targets: person, team, oncall")
+
+
+Team = Annotated[TeamPart, BeforeValidator(short_form("members", list), json_schema_input_type=list[Name] | TeamPart)]
+Role = Annotated[
+    RolePart, BeforeValidator(short_form("holders", list), json_schema_input_type=list[TargetText] | RolePart)
+]
+
+
+class LayerPart(Part):
+    """People taking turns. Later layers win over earlier ones."""
+
+    name: Text | None = Field(None, description="shown as the reason why somebody is on call; default: layer N")
+    rotate: Rotate = Field(description="hourly, daily, weekly, monthly, or a length like 12 hours or 2 weeks")
+    handoff: Handoff | None = Field(
+        None, description="wall-clock time at which the person changes: Mon 09:00 (weekly) or 09:00; default 09:00"
+    )
+    starts: Day = Field(description="the day from which the first person counts; before it nobody is on call")
+    people: list[Name] = Field(min_length=1, max_length=MEMBERS_MAX, description="keys under `people`, in turn")
+    active: Active | None = Field(None, description="wall-clock hours like 08:00-20:00; default: always")
+    timezone: Zone | None = Field(None, description="zone of hand-offs and hours; default: the schedule's")
+
+
+class OverridePart(Part):
+    """Somebody stands in."""
+
+    person: Name = Field(description="a key under `people`")
+    from_: Text = Field(alias="from", description='"2026-12-24 08:00", in the schedule\'s zone')
+    to: Text = Field(description="when it ends, written like from")
+    why: str = Field("", description="shown as the reason why they are on call")
+
+
+class SchedulePart(Part):
+    """An on-call duty."""
+
+    timezone: Zone = Field(description="zone of hand-offs, hours and overrides")
+    layers: list[LayerPart] = Field(min_length=1, max_length=LAYERS_MAX, description="rotations, later ones win")
+    overrides: list[OverridePart] = Field([], description="planned exchanges; the latest listed wins")
+    when_empty: list[StandIn] = Field([], description="people who stand in where no layer covers: [person lead]")
+
+
+class StepPart(Part):
+    """One way to reach a person."""
+
+    by: Name = Field(description="a key under `channels`")
+    after: Duration = Field(0.0, description="how long after the page, while nobody has acked; default: at once")
+    if_failed: list[Name] = Field([], max_length=STEPS_MAX, description="channels tried in order when delivery failed")
+    failed_after: Window | None = Field(
+        None, description="without a receipt after this long, delivery counts as failed; default 60s"
+    )
+
+
+Plan = Annotated[list[StepPart], Field(min_length=1, max_length=STEPS_MAX)]

@@ -1,0 +1,315 @@
+"""The state machine: `step(incident, event, now, world) -> Outcome`.
+
+Theory. An incident runs independent *tracks*, each a ladder of tiers; the first one speaks for the incident. A track is
+
+    waiting ──severity──► running ──ack──► acknowledged ──resolve──► ended
+                          │  ▲  ▲               │
+              last tier,  │  │  └─ expiry, undo, worse, new alert
+              no repeat   ▼  │ (never back to running but by a human)
+                         last_resort ──ack──► acknowledged
+
+Rules.
+1. Total and deterministic: every (state, event) pair returns; one that means nothing returns the same incident and a
+   named `Reason`. No clock, no chance: `now` and `world` are arguments.
+2. Timers are data. An open incident has a deadline in every track that runs, is held, or is at its last resort.
+3. Acking one track never moves another; an ack clears its track's deadlines and withdraws its unsent pages.
+4. A compliance track cannot be snoozed or ended without a decision; the sender's resolve leaves it open.
+5. A tier's window counts from its entry. Late steps enter one tier, tell everyone once, and say that they are late.
+6. Every change of state leaves a `Record` that names its reason.
+"""
+
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from escalatord.core import answers, deadlines, deliveries
+from escalatord.core.climb import enter, enter_again, enter_all, page_owner_again
+from escalatord.core.draft import Draft
+from escalatord.core.ending import close, recover
+from escalatord.core.events import (
+    Ack,
+    AlertFired,
+    AlertSettled,
+    Delivery,
+    Event,
+    Note,
+    Outcome,
+    PageNext,
+    PassOn,
+    PersonGone,
+    Resolve,
+    Snooze,
+    TimersDue,
+    Unack,
+)
+from escalatord.core.incident import Cause, Incident, Reason, State, TimerKind, Track, TrackState
+from escalatord.core.policy import Policy, TrackKind
+from escalatord.core.ruleset import World
+from escalatord.core.values import replace
+
+CHANGES_NOTHING = frozenset(
+    {
+        Reason.NOT_DUE,
+        Reason.NO_SUCH_TRACK,
+        Reason.STALE_TIER,
+        Reason.STALE_ANSWER,
+        Reason.NOT_ACKNOWLEDGED,
+        Reason.SNOOZE_REFUSED,
+        Reason.ALREADY_RESOLVED,
+        Reason.RESOLVE_NEEDS_DECISION,
+        Reason.DELIVERY_STALE,
+        Reason.DELIVERY_UNCHANGED,
+    }
+)
+"""Reasons after which the incident is the very same value and there are no effects."""
+
+
+def step(incident: Incident | None, event: Event, now: datetime, world: World) -> Outcome:
+    """Return what `event` makes of `incident` at `now`.
+
+    `incident` None means that there is none: only an `AlertFired` opens one. `world` must hold every policy that the
+    incident's tracks (or the event) are pinned to.
+    """
+    if incident is None:
+        if isinstance(event, AlertFired):
+            return _open(event, now, world)
+        return Outcome(incident=None, effects=(), reason=Reason.NO_INCIDENT)
+    draft = Draft(replace(incident, turn=incident.turn + 1), now, world)
+    reason = _closed(draft, event) if incident.state is State.RESOLVED else _happen(draft, event)
+    if reason in CHANGES_NOTHING:
+        return Outcome(incident=incident, effects=(), reason=reason)
+    return draft.outcome(reason)
+
+
+def _happen(draft: Draft, event: Event) -> Reason:
+    match event:
+        case AlertFired():
+            return _join(draft, event)
+        case AlertSettled():
+            return _settle(draft, event)
+        case TimersDue():
+            return deadlines.pass_by(draft)
+        case Ack():
+            return answers.acknowledge(draft, event)
+        case Unack():
+            return answers.unacknowledge(draft, event)
+        case PassOn():
+            return answers.pass_on(draft, event)
+        case PageNext():
+            return answers.page_next(draft, event)
+        case Snooze():
+            return answers.snooze(draft, event)
+        case Note():
+            return answers.note(draft, event)
+        case Resolve():
+            return answers.resolve(draft, event)
+        case Delivery():
+            return deliveries.learn(draft, event)
+        case PersonGone():
+            return deliveries.lose_person(draft, event)
+        case _:
+            assert_never(event)
+
+
+def _closed(draft: Draft, event: Event) -> Reason:
+    """Answer for an incident that is over: notes are still taken, everything else is told so."""
+    match event:
+        case Note():
+            return answers.note(draft, event)
+        case Delivery() | PersonGone() | TimersDue() | AlertSettled():
+            return Reason.DELIVERY_STALE if isinstance(event, Delivery) else Reason.NOT_DUE
+        case AlertFired() | Ack() | Unack() | PassOn() | PageNext() | Snooze() | Resolve():
+            return Reason.ALREADY_RESOLVED
+        case _:
+            assert_never(event)
+
+
+# ------------------------------------------------------------------------------------------------------- opening
+
+
+def _open(event: AlertFired, now: datetime, world: World) -> Outcome:
+    main = event.policies[0]
+    raised = event.cause is Cause.RAISED
+    draft = Draft(
+        Incident(
+            number=event.number,
+            key=event.key,
+            turn=1,
+            severity=event.severity,
+            opened_severity=event.severity,
+            cause=event.cause,
+            policy=main.name,
+            service=event.service,
+            source=event.source,
+            rule=event.rule,
+            title=event.title,
+            summary=event.summary,
+            links=event.links,
+            confidential=any(policy.confidential for policy in event.policies),
+            opened_at=now,
+            firing=(0, 0, 0, 0) if raised else _counted((0, 0, 0, 0), event.severity.rank, 1),
+            alerts=0 if raised else 1,
+            truncated=event.truncated,
+            tracks=tuple(_tracks_of(event.policies)),
+        ),
+        now,
+        world,
+    )
+    draft.actor, draft.via = event.actor or event.source, event.via
+    draft.record(
+        "opened",
+        Reason.OPENED,
+        body={
+            "cause": event.cause.value,
+            "service": event.service,
+            "rule": event.rule,
+            "title": event.title,
+            "source": event.source,
+            "fingerprint": event.fingerprint,
+            "start_at": event.start_at,
+            "why": dict(event.why),
+        },
+    )
+    for track in draft.incident.tracks:
+        _start(draft, track, event)
+    return draft.outcome(Reason.OPENED)
+
+
+def _tracks_of(policies: tuple[Policy, ...]) -> list[Track]:
+    tracks: list[Track] = []
+    for policy in policies:
+        for ladder in policy.tracks:
+            taken = any(track.name == ladder.name for track in tracks)
+            name = f"{policy.name}:{ladder.name}" if taken else ladder.name
+            if not any(track.name == name for track in tracks):
+                tracks.append(Track(name=name, policy=policy.hash))
+    return tracks
+
+
+def _is_reached(draft: Draft, track: Track) -> bool:
+    """Return whether the incident is bad enough for a track."""
+    when = draft.ladder_of(track).when
+    return when is None or draft.incident.severity.rank >= when.rank
+
+
+def _start(draft: Draft, track: Track, event: AlertFired) -> None:
+    """Start a track whose severity is reached; the main policy's tracks where the rule says, others at tier 1.
+
+    When the severity reaches no track at all, the first one starts: an incident that nobody hears of must not be.
+    """
+    incident = draft.incident
+    forced = track.name == incident.main.name and not any(_is_reached(draft, other) for other in incident.tracks)
+    if not (forced or _is_reached(draft, track)):
+        return
+    ladder = draft.ladder_of(track)
+    is_main = track.policy == event.policies[0].hash
+    override = draft.policy_of(track).overrides.get(incident.severity)
+    first = event.start_at if is_main else 1
+    if first == 1 and override is not None and override.skip_to is not None:
+        first = override.skip_to
+    reason = Reason.EXCEPTION if event.cause is Cause.EXCEPTION and first != 1 else Reason.OPENED
+    if first == 0:
+        enter_all(draft, track, reason)
+    else:
+        enter(draft, track, min(first, len(ladder.tiers)), reason)
+    clock = draft.policy_of(track).compliance
+    if clock is not None and ladder.kind is TrackKind.COMPLIANCE:
+        for seconds in sorted({*clock.remind_seconds, clock.due_seconds}):
+            at = incident.opened_at + timedelta(seconds=seconds)
+            draft.arm_at(TimerKind.STATUTORY, max(at, draft.now), track.name, clock.regime)
+
+
+# ------------------------------------------------------------------------------------------------- more alerts
+
+
+def _join(draft: Draft, event: AlertFired) -> Reason:
+    """An alert joins the open incident, or one of its alerts changed."""
+    draft.actor, draft.via = event.source, event.via
+    incident = draft.incident
+    if incident.recovered_at is not None:
+        _begin_again(draft, event)
+    is_new = event.previous is None
+    firing = _counted(incident.firing, event.severity.rank, 1)
+    if event.previous is not None:
+        firing = _counted(firing, event.previous.rank, -1)
+    draft.incident = replace(
+        draft.incident,
+        firing=firing,
+        alerts=incident.alerts + is_new,
+        truncated=max(incident.truncated, event.truncated),
+        recovered_at=None,
+    )
+    reason = Reason.JOINED if is_new else Reason.ALERT_UPDATED
+    if is_new:
+        body = {"fingerprint": event.fingerprint, "new_severity": event.severity.value, "title": event.title}
+        draft.record("joined", reason, body=body)
+    if event.severity.rank > incident.severity.rank:
+        _worsen(draft, event)
+        return Reason.SEVERITY_RAISED
+    if event.previous is not None and event.severity.rank < event.previous.rank:
+        draft.record("severity_fell", Reason.SEVERITY_FELL, body={"note": f"{event.previous} → {event.severity}"})
+        return Reason.SEVERITY_FELL
+    if is_new and event.repage:
+        return _again(draft, Reason.NEW_ALERT_AFTER_ACK, reason)
+    return reason
+
+
+def _begin_again(draft: Draft, event: AlertFired) -> None:
+    """It fires again while compliance still keeps the incident open: the tracks that were called off climb again."""
+    for track in draft.incident.tracks:
+        if track.state is TrackState.ENDED:
+            fresh = draft.put(replace(track, state=TrackState.WAITING, tier=0, cycle=0))
+            if event.severity.rank <= draft.incident.severity.rank:  # else the worse severity starts it
+                _start(draft, fresh, replace(event, start_at=1))
+            answers.reopen(draft, track.name)
+
+
+def _worsen(draft: Draft, event: AlertFired) -> None:
+    """The worst severity rose: start tracks that waited for it, page again those that climb or are held."""
+    was = draft.incident.severity
+    draft.incident = replace(draft.incident, severity=event.severity, title=event.title, summary=event.summary)
+    body = {"from": was.value, "to": event.severity.value, "title": event.title, "why": dict(event.why)}
+    draft.record("severity_raised", Reason.SEVERITY_RAISED, body=body)
+    for track in draft.incident.tracks:
+        if track.state is TrackState.WAITING:
+            _start(draft, track, replace(event, start_at=1))
+        elif track.state in answers.CLIMBING:
+            enter_again(draft, track, Reason.SEVERITY_RAISED)
+    _again(draft, Reason.SEVERITY_RAISED, Reason.SEVERITY_RAISED)
+
+
+def _again(draft: Draft, reason: Reason, otherwise: Reason) -> Reason:
+    """Page the owners of held tracks again; return `reason` when there was one, else `otherwise`."""
+    held = [track for track in draft.incident.tracks if track.state is TrackState.ACKNOWLEDGED]
+    for track in held:
+        page_owner_again(draft, track, reason)
+        answers.reopen(draft, track.name)
+    return reason if held else otherwise
+
+
+def _settle(draft: Draft, event: AlertSettled) -> Reason:
+    firing = _counted(draft.incident.firing, event.severity.rank, -1)
+    draft.incident = replace(draft.incident, firing=firing)
+    draft.actor = draft.incident.source
+    if any(firing):
+        body = {"fingerprint": event.fingerprint, "still_firing": sum(firing)}
+        draft.record("settled", Reason.ALERT_SETTLED, body=body)
+        return Reason.ALERT_SETTLED
+    if _must_stay(draft):
+        recover(draft)
+        return Reason.RECOVERED_COMPLIANCE_OPEN
+    close(draft, by="", decision="")
+    return Reason.RECOVERED
+
+
+def _must_stay(draft: Draft) -> bool:
+    """Tell whether a track still needs a human's decision before the incident may end."""
+    return any(
+        track.state not in (TrackState.ENDED, TrackState.WAITING) and draft.stays_until_decided(track)
+        for track in draft.incident.tracks
+    )
+
+
+def _counted(firing: tuple[int, int, int, int], rank: int, by: int) -> tuple[int, int, int, int]:
+    """Return the counts with one changed; a count never falls below zero (a resolve may come twice)."""
+    info, warning, error, critical = (max(0, count + by) if at == rank else count for at, count in enumerate(firing))
+    return info, warning, error, critical

@@ -1,0 +1,213 @@
+"""What can happen to an incident, and what follows.
+
+`escalation.step` takes an incident and an event to an `Outcome`; nothing here decides anything.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from escalatord.core.alert import Severity
+from escalatord.core.incident import Attempt, Cause, Incident, NoticeKind, Reason, Via
+from escalatord.core.policy import Policy
+
+# ------------------------------------------------------------------------------------------------------ events
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertFired:
+    """An alert that rules want paged for: opens an incident or joins the one that is open.
+
+    `previous` is the severity this alert had in this incident before, None when its fingerprint is new to it.
+    `policies` are the main policy and the `also` policies, in that order; `start_at` the first tier, 0 = all at once;
+    `repage` says that a new fingerprint in an acked incident pages its owner again.
+    """
+
+    number: int
+    key: str
+    source: str
+    fingerprint: str
+    title: str
+    summary: str
+    links: Mapping[str, str]
+    service: str
+    severity: Severity
+    previous: Severity | None = None
+    cause: Cause
+    rule: str
+    policies: tuple[Policy, ...]
+    start_at: int = 1
+    repage: bool = True
+    truncated: int = 0
+    actor: str = ""
+    via: Via = Via.SOURCE
+    why: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertSettled:
+    """An alert of the incident no longer asks for a page: resolved by its sender (or stale)."""
+
+    fingerprint: str
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimersDue:
+    """A deadline has passed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ack:
+    """A human says: mine. `epoch` is that of the message answered (None = unknown); `take_over` replaces an owner."""
+
+    person: str
+    via: Via
+    track: str = ""
+    epoch: int | None = None
+    take_over: bool = False
+    join: bool = False
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unack:
+    """A human takes an ack back."""
+
+    person: str
+    via: Via
+    track: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PassOn:
+    """The one who was paged says: not me, next tier now. With a stale `epoch` it changes nothing."""
+
+    person: str
+    via: Via
+    track: str = ""
+    epoch: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageNext:
+    """Somebody enters the next tier by hand."""
+
+    person: str
+    via: Via
+    track: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snooze:
+    """Ack until then, and page again when it ends."""
+
+    person: str
+    via: Via
+    seconds: float
+    track: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Somebody writes something down."""
+
+    person: str
+    via: Via
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolve:
+    """A human says that it is over. A compliance track needs a `decision` (what was decided and why)."""
+
+    person: str
+    via: Via
+    decision: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """News of an attempt: its new state, why, and how long after the attempt began (seconds)."""
+
+    reference: str
+    status: Attempt
+    reason: str = ""
+    channel: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PersonGone:
+    """A paged person can no longer be reached at all: removed from the roster, or opted out everywhere."""
+
+    person: str
+
+
+Event: TypeAlias = (
+    AlertFired
+    | AlertSettled
+    | TimersDue
+    | Ack
+    | Unack
+    | PassOn
+    | PageNext
+    | Snooze
+    | Note
+    | Resolve
+    | Delivery
+    | PersonGone
+)
+
+# ----------------------------------------------------------------------------------------------------- effects
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notify:
+    """Send this to that person by that channel: becomes one outbox row.
+
+    `reference` is unique for ever and computed from (incident, track, epoch, person, step, try), so a row lost with a
+    disk can be written again. `person` "" means the channel's room.
+    """
+
+    reference: str
+    kind: NoticeKind
+    track: str
+    tier: int
+    epoch: int
+    person: str
+    channel: str
+    late: bool = False
+    reason: Reason = Reason.OPENED
+    actor: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdraw:
+    """Take back every unsent page of this track ("" = all tracks); answers and stand-downs stay."""
+
+    track: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One journal entry; `body` holds JSON values only and no secrets."""
+
+    kind: str
+    reason: Reason
+    track: str = ""
+    tier: int = 0
+    person: str = ""
+    via: Via = Via.CLOCK
+    body: Mapping[str, object] = field(default_factory=dict)
+
+
+Effect: TypeAlias = Notify | Withdraw | Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a step came to. `incident` is None only when there was none and the event opens none."""
+
+    incident: Incident | None
+    effects: tuple[Effect, ...]
+    reason: Reason

@@ -1,0 +1,280 @@
+"""The incident as a value: its states, its deadlines, its tracks, who is being paged.
+
+An incident is the durable thing that escalates. What can happen to it and what follows are in `events`; nothing here
+decides anything.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from escalatord.core.alert import Severity
+
+# ---------------------------------------------------------------------------------------------------- states
+
+
+class State(StrEnum):
+    """Where an incident is in its life."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+class TrackState(StrEnum):
+    """Where a track is: waiting for its severity, climbing, held by a human, at its last resort, or over."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    ACKNOWLEDGED = "acknowledged"
+    LAST_RESORT = "last_resort"
+    ENDED = "ended"
+
+
+class Cause(StrEnum):
+    """Why an incident exists."""
+
+    THRESHOLD = "threshold"
+    EXCEPTION = "exception"
+    UNMATCHED = "unmatched"
+    RAISED = "raised"
+    HEARTBEAT = "heartbeat"
+
+
+class Via(StrEnum):
+    """How a human (or the machine) spoke."""
+
+    SMS = "sms"
+    LINK = "link"
+    CALL = "call"
+    CHAT = "chat"
+    WEB = "web"
+    CLI = "cli"
+    API = "api"
+    MAIL = "mail"
+    SOURCE = "source"
+    CLOCK = "clock"
+
+
+class TimerKind(StrEnum):
+    """What a deadline is for."""
+
+    TIER_DEADLINE = "tier_deadline"
+    REMINDER = "reminder"
+    PLAN_STEP = "plan_step"
+    RECEIPT_OVERDUE = "receipt_overdue"
+    ACK_EXPIRY = "ack_expiry"
+    ACK_QUESTION = "ack_question"
+    SNOOZE_END = "snooze_end"
+    LAST_RESORT = "last_resort"
+    STATUTORY = "statutory"
+
+
+class Attempt(StrEnum):
+    """What is known of one attempt; a lattice, see `retry.advance`."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    ACCEPTED = "accepted"
+    FAILED_TEMPORARY = "failed_temporary"
+    DELIVERED = "delivered"
+    FAILED_PERMANENT = "failed_permanent"
+    WITHDRAWN = "withdrawn"
+
+
+class NoticeKind(StrEnum):
+    """What a message says to the one who gets it."""
+
+    PAGE = "page"
+    REMIND = "remind"
+    LAST_RESORT = "last_resort"
+    ACK_QUESTION = "ack_question"
+    ACKED = "acked"
+    STAND_DOWN = "stand_down"
+    UPDATE = "update"
+    STATUTORY = "statutory"
+
+
+class Reason(StrEnum):
+    """Why a step did what it did, or did nothing; logged, shown and counted."""
+
+    OPENED = "opened"
+    JOINED = "joined"
+    ALERT_UPDATED = "alert_updated"
+    SEVERITY_RAISED = "severity_raised"
+    SEVERITY_FELL = "severity_fell"
+    NEW_ALERT_AFTER_ACK = "new_alert_after_ack"
+    ALERT_SETTLED = "alert_settled"
+    RECOVERED = "recovered"
+    RECOVERED_COMPLIANCE_OPEN = "recovered_compliance_open"
+    ACKNOWLEDGED = "acknowledged"
+    ACKNOWLEDGED_LATE = "acknowledged_late"
+    ACK_EXTENDED = "ack_extended"
+    ALREADY_ACKNOWLEDGED = "already_acknowledged"
+    ALREADY_YOURS = "already_yours"
+    JOINED_RESPONSE = "joined_response"
+    TAKEN_OVER = "taken_over"
+    UNACKNOWLEDGED = "unacknowledged"
+    NOT_ACKNOWLEDGED = "not_acknowledged"
+    SNOOZED = "snoozed"
+    SNOOZE_REFUSED = "snooze_refused"
+    SNOOZE_ENDED = "snooze_ended"
+    ACK_ASKED = "ack_asked"
+    ACK_EXPIRED = "ack_expired"
+    TIMEOUT = "timeout"
+    NOBODY_ON_CALL = "nobody_on_call"
+    NOT_REACHED = "not_reached"
+    PASSED_ON = "passed_on"
+    MANUAL = "manual"
+    EXCEPTION = "exception"
+    MILESTONE = "milestone"
+    EXHAUSTED = "exhausted"
+    LAST_RESORT_REPEATED = "last_resort_repeated"
+    REMINDED = "reminded"
+    PLAN_STEP = "plan_step"
+    NO_RECEIPT = "no_receipt"
+    DELIVERY_ADVANCED = "delivery_advanced"
+    DELIVERY_UNCHANGED = "delivery_unchanged"
+    DELIVERY_STALE = "delivery_stale"
+    FALLBACK = "fallback"
+    STATUTORY_DUE = "statutory_due"
+    STALE_TIER = "stale_tier"
+    STALE_ANSWER = "stale_answer"
+    NOT_DUE = "not_due"
+    NOTED = "noted"
+    RESOLVED = "resolved"
+    RESOLVE_NEEDS_DECISION = "resolve_needs_decision"
+    ALREADY_RESOLVED = "already_resolved"
+    NO_INCIDENT = "no_incident"
+    NO_SUCH_TRACK = "no_such_track"
+    DUPLICATE = "duplicate"
+    PERSON_REMOVED = "person_removed"
+    REBASED = "rebased"
+
+
+# ------------------------------------------------------------------------------------------------ the incident
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timer:
+    """A deadline as data. `subject` says of what: a person, or `person/step`; "" for the track itself."""
+
+    kind: TimerKind
+    at: datetime
+    track: str
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepProgress:
+    """How far one step of a person's contact plan got.
+
+    `channel` is the one in use; `fallback` how many of the step's `if_failed` channels were used up; `reference`
+    that of the attempt in flight ("" before the first); `status` what is known of that attempt.
+    """
+
+    channel: str
+    fallback: int = 0
+    reference: str = ""
+    status: Attempt = Attempt.PENDING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One person being paged in the present epoch of a track."""
+
+    person: str
+    tier: int
+    target: str
+    at: datetime
+    late: bool = False
+    steps: tuple[StepProgress, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Track:
+    """One ladder being climbed. `tier` counts from 1 (0 = not entered); `epoch` grows at every entry.
+
+    `top` is the highest tier ever entered, `told` everyone ever paged here as (person, channel), for stand-downs.
+    `owner` acked it; `off_hook` are those who were told so since they were last paged, and need not hear it twice.
+    """
+
+    name: str
+    policy: str
+    state: TrackState = TrackState.WAITING
+    tier: int = 0
+    top: int = 0
+    epoch: int = 0
+    cycle: int = 0
+    entered_at: datetime | None = None
+    pages: tuple[Page, ...] = ()
+    told: tuple[tuple[str, str], ...] = ()
+    off_hook: tuple[str, ...] = ()
+    owner: str = ""
+    acked_at: datetime | None = None
+    acked_via: Via | None = None
+    acked_tier: int = 0
+    decision: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """The durable thing that escalates; one snapshot row in the store.
+
+    `firing` counts the alerts still firing by severity rank (info … critical). `severity` is the worst it has been,
+    `opened_severity` what it opened with (the label of every figure about it).
+    `policy` is the name of the main policy; each track carries the hash of the policy that it is pinned to.
+    `version` grows by one with every stored change (compare-and-set), `turn` with every step that changed something;
+    attempts are numbered by it.
+    """
+
+    number: int
+    key: str
+    version: int = 0
+    turn: int = 0
+    state: State = State.OPEN
+    severity: Severity
+    opened_severity: Severity
+    cause: Cause
+    policy: str
+    service: str
+    source: str
+    rule: str
+    title: str
+    summary: str = ""
+    links: Mapping[str, str] = field(default_factory=dict)
+    confidential: bool = False
+    opened_at: datetime
+    firing: tuple[int, int, int, int] = (0, 0, 0, 0)
+    alerts: int = 0
+    truncated: int = 0
+    tracks: tuple[Track, ...] = ()
+    timers: tuple[Timer, ...] = ()
+    first_paged_at: datetime | None = None
+    first_acked_at: datetime | None = None
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str = ""
+    acknowledged_via: Via | None = None
+    recovered_at: datetime | None = None
+    resolved_at: datetime | None = None
+    resolved_by: str = ""
+
+    @property
+    def label(self) -> str:
+        """Return the name humans use: INC-142."""
+        return f"INC-{self.number}"
+
+    @property
+    def main(self) -> Track:
+        """Return the track that speaks for the incident: the first one."""
+        return self.tracks[0]
+
+    @property
+    def next_due_at(self) -> datetime | None:
+        """Return the earliest deadline, None when closed."""
+        return min((timer.at for timer in self.timers), default=None)
+
+    def track(self, name: str) -> Track | None:
+        """Return the track called `name`, None when there is none."""
+        return next((track for track in self.tracks if track.name == name), None)

@@ -1,0 +1,150 @@
+"""Who is paged and when: policies are tracks of tiers, reached through contact plans.
+
+Values only. A policy is pinned to an incident by `hash` when the incident opens; its contact plans are part of it.
+People behind its targets are looked up when a tier is entered (see `roster`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from escalatord.core.alert import Severity
+
+ACK_HOLD_SECONDS_DEFAULT = 24 * 3600.0
+ACK_QUESTION_SECONDS = 600.0
+LAST_RESORT_SECONDS_DEFAULT = 1800.0
+FAILED_AFTER_SECONDS_DEFAULT = 60.0
+
+
+class TargetKind(StrEnum):
+    """What a target names."""
+
+    PERSON = "person"
+    TEAM = "team"
+    ROLE = "role"
+    ONCALL = "oncall"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Whom a tier pages, by name; resolved to people late."""
+
+    kind: TargetKind
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanStep:
+    """One way to reach a person, and what follows when delivery fails.
+
+    `after_seconds` counts from the page and means *no ack yet*; 0 is at once. `if_failed` are channels tried in
+    order when delivery failed or no receipt came within `failed_after_seconds`.
+    """
+
+    by: str
+    after_seconds: float = 0.0
+    if_failed: tuple[str, ...] = ()
+    failed_after_seconds: float = FAILED_AFTER_SECONDS_DEFAULT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactPlan:
+    """How a person is reached: steps in order."""
+
+    name: str
+    steps: tuple[PlanStep, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tier:
+    """One rung: whom, by which plan, and how long it has."""
+
+    name: str
+    page: tuple[Target, ...]
+    backup: tuple[Target, ...] = ()
+    within_seconds: float
+    remind_seconds: tuple[float, ...] = ()
+    plan: ContactPlan
+    template: str = ""
+
+
+class TrackKind(StrEnum):
+    """Whom a track serves; compliance cannot be skipped, snoozed, bundled or suppressed."""
+
+    TECHNICAL = "technical"
+    STAKEHOLDER = "stakeholder"
+    COMPLIANCE = "compliance"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackPolicy:
+    """A ladder of tiers. It starts when the incident's severity reaches `when` (None = always)."""
+
+    name: str
+    kind: TrackKind
+    tiers: tuple[Tier, ...]
+    repeat: int = 0
+    when: Severity | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeverityOverride:
+    """What changes for one severity: a shorter window, another plan, a later first tier."""
+
+    within_seconds: float | None = None
+    plan: ContactPlan | None = None
+    skip_to: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastResort:
+    """Who is paged again and again once every tier has failed."""
+
+    page: tuple[Target, ...]
+    plan: ContactPlan
+    every_seconds: float = LAST_RESORT_SECONDS_DEFAULT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compliance:
+    """A statutory clock: due that long after the incident opened, with reminders; closing needs a decision."""
+
+    regime: str
+    clock_from: str
+    due_seconds: float
+    remind_seconds: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Everything about who and when for one kind of trouble.
+
+    `hash` is the hex SHA-256 prefix of its content (16 digits). `ack_hold_seconds` is by severity, with
+    ACK_HOLD_SECONDS_DEFAULT where none is given.
+    """
+
+    name: str
+    hash: str = ""
+    owner: Target | None = None
+    tracks: tuple[TrackPolicy, ...]
+    last_resort: LastResort
+    overrides: Mapping[Severity, SeverityOverride] = field(default_factory=dict)
+    ack_hold_seconds: Mapping[Severity, float] = field(default_factory=dict)
+    compliance: Compliance | None = None
+    confidential: bool = False
+    stand_down: bool = True
+    never: frozenset[str] = frozenset()
+
+    def track(self, name: str) -> TrackPolicy:
+        """Return the track called `name`; KeyError when there is none."""
+        for track in self.tracks:
+            if track.name == name:
+                return track
+        raise KeyError(name)
+
+    def ack_hold(self, severity: Severity) -> float:
+        """Return for how many seconds an ack of an incident of `severity` holds."""
+        return self.ack_hold_seconds.get(severity, ACK_HOLD_SECONDS_DEFAULT)

@@ -1,0 +1,74 @@
+"""A loaded rule set, and the world a step may look at: immutable snapshots."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from escalatord.core.alert import Severity
+from escalatord.core.matchers import MatcherIndex
+from escalatord.core.policy import ContactPlan, Policy, Target
+from escalatord.core.roster import ChannelSpec, Person
+from escalatord.core.rules import ExceptionRule, FactSource, Service, ThresholdRule
+from escalatord.core.schedule import Override, Schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceSpec:
+    """A monitoring system that may post. `adapter` names the wire format; `secret_hashes` are SHA-256 hex of bearer tokens.
+
+    `map` is the field map of the generic adapter (validated by config, used by ingest). `severities` maps the
+    sender's words; `human_acks` says that its machine acks were made by humans.
+    """
+
+    name: str
+    adapter: str
+    secret_hashes: tuple[str, ...] = ()
+    default_severity: Severity = Severity.ERROR
+    severities: Mapping[str, Severity] = field(default_factory=dict)
+    map: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmatched:
+    """What happens to an alert that no rule matches."""
+
+    severity: Severity
+    policy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruleset:
+    """Everything the YAML files say, as values. `hash` is the hex SHA-256 prefix of the files (16 digits)."""
+
+    hash: str
+    unmatched: Unmatched
+    policies: Mapping[str, Policy]
+    people: Mapping[str, Person] = field(default_factory=dict)
+    teams: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    roles: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
+    channels: Mapping[str, ChannelSpec] = field(default_factory=dict)
+    contact_plans: Mapping[str, ContactPlan] = field(default_factory=dict)
+    facts: Mapping[str, FactSource] = field(default_factory=dict)
+    services: Mapping[str, Service] = field(default_factory=dict)
+    thresholds: tuple[ThresholdRule, ...] = ()
+    exceptions: tuple[ExceptionRule, ...] = ()
+    sources: Mapping[str, SourceSpec] = field(default_factory=dict)
+    threshold_index: MatcherIndex = field(default_factory=lambda: MatcherIndex(()), compare=False, repr=False)
+    exception_index: MatcherIndex = field(default_factory=lambda: MatcherIndex(()), compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What a step may look up: the rules in force, pinned policies by hash, overrides, who cannot be reached.
+
+    `unreachable` holds (person, address key) pairs: STOP was sent, the number is dead.
+    """
+
+    ruleset: Ruleset
+    policies: Mapping[str, Policy]
+    overrides: tuple[Override, ...] = ()
+    unreachable: frozenset[tuple[str, str]] = frozenset()
+
+    def policy(self, pinned: str) -> Policy:
+        """Return the policy with the hash `pinned`; KeyError when the engine did not provide it."""
+        return self.policies[pinned]

@@ -1,0 +1,382 @@
+"""The composition root: builds every object once, runs the loops in one TaskGroup, ends them in order.
+
+The only file that names concrete drivers and channels. The end of an eternal task is an error: it ends the group, hence
+the process, and the service manager starts it again; the state is on disk.
+"""
+
+import asyncio
+import platform
+import secrets
+import signal
+import sys
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+
+from aiohttp import web
+from structlog import get_logger
+
+from escalatord import __version__, log
+from escalatord.clock import Clock, HurriedClock, SystemClock
+from escalatord.config.load import load
+from escalatord.config.secrets import Secret
+from escalatord.core.incident import Attempt
+from escalatord.core.readiness import people_by_readiness, reviews_overdue, seconds_to_gaps
+from escalatord.core.ruleset import Ruleset
+from escalatord.engine.auditor import Audit, run_audits
+from escalatord.engine.batch import Written
+from escalatord.engine.commands import Receipt, Remark
+from escalatord.engine.engine import Engine
+from escalatord.engine.ledger import Ledger
+from escalatord.engine.seeding import Figures
+from escalatord.errors import ConfigError, Finding, StoreUnavailableError
+from escalatord.metrics import Metrics
+from escalatord.notify.channel import Channel, Outside
+from escalatord.notify.sender import Sender
+from escalatord.notify.simulated import Switchboard
+from escalatord.respond.chat_action import ChatAction
+from escalatord.respond.keypad import Keypad
+from escalatord.respond.link import Links
+from escalatord.respond.sms_reply import SmsReplies
+from escalatord.store.store import Store
+from escalatord.store.tx import Tx
+from escalatord.supervisor import Supervisor
+from escalatord.web.app import RUNNER_OPTIONS, build_app
+from escalatord.web.callbacks import callback_path
+from escalatord.web.parts import WebParts
+
+SIMULATED = frozenset({"sim", "simulated"})
+CHANNEL_MODULES: Mapping[tuple[str, str], str] = {
+    ("twilio", "sms"): "escalatord.notify.twilio_sms",
+    ("twilio", "call"): "escalatord.notify.twilio_voice",
+    ("slack", "chat"): "escalatord.notify.slack",
+    ("smtp", "mail"): "escalatord.notify.smtp",
+    ("webhook", "webhook"): "escalatord.notify.webhook",
+}
+SECRET_SETTING = "server_secret"  # noqa: S105 - the name of a setting
+SHUTDOWN_HTTP_SECONDS = 5.0
+HOUSEKEEPING_SECONDS = 5.0
+FAR_LOOK_SECONDS = 3600.0
+CLOCK_JUMP_SECONDS = 2.0
+
+logger = get_logger(component="daemon")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Where things are. `listen` are `host:port`; `speed` > 1 hurries the clock (simulated channels only)."""
+
+    rules: Path
+    storage_url: str
+    listen: tuple[str, ...] = ("127.0.0.1:8911",)
+    external_url: str = ""
+    log_level: str = "info"
+    log_format: str = "logfmt"
+    enable_lifecycle: bool = False
+    auto_reload_seconds: float = 0.0
+    speed: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """What `on_ready` hears: where the daemon listens, how long the start took, what it runs."""
+
+    url: str
+    seconds: float
+    ruleset: Ruleset
+    storage_url: str
+
+
+def run(options: Options, on_ready: Callable[[Ready], None] = lambda _ready: None) -> int:
+    """Run the daemon until it is told to stop; return the exit code.
+
+    Raise ConfigError when the rules cannot be used, StoreRefusedError when the database cannot.
+    """
+    ruleset = load(options.rules).ruleset
+    clock = HurriedClock(SystemClock(), options.speed) if options.speed != 1.0 else SystemClock()
+    log.configure(
+        clock, sys.stderr, level=options.log_level, form=options.log_format, secrets=list(_secrets_of(ruleset))
+    )
+    daemon = Daemon(options, ruleset, clock)
+    with asyncio.Runner(loop_factory=_fast_loop()) as runner:
+        runner.run(daemon.run(on_ready))
+    return 0
+
+
+@dataclass(slots=True)
+class Daemon:
+    """Everything that lives as long as the process."""
+
+    options: Options
+    ruleset: Ruleset
+    clock: Clock
+    supervisor: Supervisor = field(default_factory=Supervisor)
+    store: Store = field(init=False)
+    engine: Engine = field(init=False)
+    figures: Figures = field(init=False)
+    metrics: Metrics = field(init=False)
+    switchboard: Switchboard | None = field(init=False, default=None)
+    sender: Sender = field(init=False)
+    outside: Outside = field(init=False)
+    stop: asyncio.Event = field(init=False)
+    looked_far_for: str = ""
+
+    async def run(self, on_ready: Callable[[Ready], None]) -> None:
+        """Start, serve until told to stop, end in order: intake, sends, figures, store."""
+        started = self.clock.monotonic()
+        self.stop = asyncio.Event()
+        self.store = Store(self.options.storage_url)
+        self.store.open()
+        try:
+            secret = self.store.write(_server_secret)
+            self._build(secret)
+            await self.engine.start()
+            await self.figures.seed(self.engine)
+            self.metrics.seeded = True
+            runner = web.AppRunner(build_app(self._parts(secret)), **RUNNER_OPTIONS)
+            await runner.setup()
+            try:
+                async with asyncio.TaskGroup() as group:
+                    tasks = [group.create_task(work, name=name) for name, work in self._loops()]
+                    url = await self._listen(runner)
+                    self.engine.ready = True
+                    self._catch_signals()
+                    self.supervisor.ready(f"paging with rules {self.engine.ruleset.hash[:6]}")
+                    logger.info("ready", url=url, rules=self.engine.ruleset.hash)
+                    on_ready(
+                        Ready(
+                            url=url,
+                            seconds=self.clock.monotonic() - started,
+                            ruleset=self.engine.ruleset,
+                            storage_url=self.options.storage_url,
+                        )
+                    )
+                    await self.stop.wait()
+                    await self._end(runner)
+                    for task in tasks:
+                        task.cancel()
+            finally:
+                await runner.cleanup()
+                await self.sender.close()
+                await self.engine.close()
+        finally:
+            self.store.close()
+
+    # ------------------------------------------------------------------------------------------------------- building
+
+    def _build(self, secret: bytes) -> None:
+        external_url = self.options.external_url or f"http://{self.options.listen[0]}"
+        self.outside = Outside(
+            external_url=external_url, clock=self.clock, callback_path=callback_path(external_url, secret)
+        )
+        self.engine = Engine(self.store, self.ruleset, self.clock, link_key=secret)
+        self.figures = Figures(Ledger())
+        self.metrics = Metrics(self.figures.ledger, version=__version__, python_version=platform.python_version())
+        self.metrics.prepare(self.ruleset)
+        self.metrics.reloaded(ok=True, now=self.clock.now())
+        self.engine.on_written = self._written
+        if any(spec.provider in SIMULATED for spec in self.ruleset.channels.values()):
+            self._open_switchboard()
+        channels = build_channels(self.ruleset, self.outside, self.switchboard)
+        self.sender = Sender(self.engine, channels, self.clock, self.metrics, external_url)
+
+    def _open_switchboard(self) -> None:
+        path = self.store.path.with_name(self.store.path.name + ".sim.jsonl")
+        self.switchboard = Switchboard(clock=self.clock, on_receipt=self._receipt, path=path)
+
+    def _parts(self, secret: bytes) -> WebParts:
+        engine = self.engine
+        return WebParts(
+            engine=engine,
+            secret=secret,
+            external_url=self.outside.external_url,
+            sms=SmsReplies(engine),
+            keypad=Keypad(engine),
+            links=Links(engine, secret),
+            chat=ChatAction(engine),
+            switchboard=self.switchboard,
+            metrics=lambda accept: self.metrics.expose(accept) if self.metrics.seeded else None,
+            observe=self.metrics.http_request,
+            observe_ingest=self.metrics.ingested,
+            reload=self.reload if self.options.enable_lifecycle else None,
+            channels_up=lambda: self.sender.up,
+        )
+
+    def _loops(self) -> Iterable[tuple[str, Coroutine[None, None, None]]]:
+        loops: dict[str, Coroutine[None, None, None]] = {
+            "commits": self.engine.run_commits(),
+            "deadlines": self.engine.run_deadlines(),
+            "sender": self.sender.run(),
+            "auditor": run_audits(self.engine, self.clock, self._audited),
+            "housekeeping": self._keep_house(),
+        }
+        if self.options.auto_reload_seconds > 0:
+            loops["auto-reload"] = self._watch_files()
+        return loops.items()
+
+    async def _listen(self, runner: web.AppRunner) -> str:
+        first = ""
+        for address in self.options.listen:
+            host, _, port = address.rpartition(":")
+            site = web.TCPSite(runner, host.strip("[]") or None, int(port), reuse_address=True, backlog=1024)
+            await site.start()
+            first = first or site.name
+        return first
+
+    # -------------------------------------------------------------------------------------------------------- working
+
+    def _written(self, written: Written) -> None:
+        self.figures.written(written)
+        for kind, seconds in written.lateness:
+            self.metrics.timer_lateness_seconds.labels(kind).observe(max(0.0, seconds))
+        for _name in written.violations:
+            self.metrics.invariant_violations.labels("next_step").inc()
+
+    async def _receipt(self, reference: str, status: Attempt, reason: str, provider_id: str) -> None:
+        await self.engine.submit(Receipt(reference=reference, status=status, reason=reason, provider_id=provider_id))
+
+    def _audited(self, audit: Audit) -> None:
+        self.metrics.audited(audit.at, overdue=audit.overdue)
+        self.metrics.show_open(audit.open_counts, audit.at)
+        if audit.passed:
+            self.supervisor.alive()
+
+    async def _keep_house(self) -> None:
+        """Gauges that no commit moves, and the checkpoint of the figures, every few seconds."""
+        looked_far_at = float("-inf")
+        wall, monotonic = self.clock.now(), self.clock.monotonic()
+        while True:
+            now, elapsed = self.clock.now(), self.clock.monotonic()
+            jump = (now - wall).total_seconds() - (elapsed - monotonic)
+            wall, monotonic = now, elapsed
+            try:
+                if abs(jump) > CLOCK_JUMP_SECONDS:
+                    # no loop sleeps longer than 5 s, so every deadline is judged by the new time already
+                    logger.warning("the clock jumped", seconds=round(jump, 3))
+                    await self.engine.submit(Remark(kind="clock_jump", body={"seconds": round(jump, 3)}))
+                self.metrics.show_open(await self.engine.read(lambda tx: tx.count_open()), now)
+                await self.figures.keep(self.engine)
+                if elapsed - looked_far_at > FAR_LOOK_SECONDS or self.looked_far_for != self.engine.ruleset.hash:
+                    looked_far_at, self.looked_far_for = elapsed, self.engine.ruleset.hash
+                    await self._look_far(now)
+            except StoreUnavailableError as error:
+                logger.warning("cannot keep house", error=str(error))
+            await self.clock.sleep(HOUSEKEEPING_SECONDS)
+
+    async def _look_far(self, now: datetime) -> None:
+        """Show what lies ahead: gaps in schedules, people who cannot be reached, rules past their review."""
+        ruleset = self.engine.ruleset
+        overrides, unreachable = await self.engine.read(lambda tx: (tuple(tx.overrides(now)), tx.unreachable()))
+        gaps = await asyncio.to_thread(seconds_to_gaps, ruleset, now, overrides)
+        for schedule, seconds in gaps.items():
+            self.metrics.schedule_next_gap_seconds.labels(schedule).set(seconds)
+        self.metrics.show_people(people_by_readiness(ruleset, unreachable))
+        self.metrics.rules_review_overdue.set(reviews_overdue(ruleset, now))
+
+    async def reload(self) -> tuple[Finding, ...]:
+        """Parse, check, swap; with findings the old rules stay. Running incidents keep their pinned policies."""
+        self.supervisor.reloading(self.clock.monotonic())
+        now = self.clock.now()
+        try:
+            ruleset = await asyncio.to_thread(lambda: load(self.options.rules).ruleset)
+            if self.switchboard is None and any(s.provider in SIMULATED for s in ruleset.channels.values()):
+                self._open_switchboard()
+            channels = build_channels(ruleset, self.outside, self.switchboard)
+        except ConfigError as error:
+            self.metrics.reloaded(ok=False, now=now)
+            logger.error("rules refused, the old ones stay", findings=[str(f) for f in error.findings][:20])  # noqa: TRY400 - the findings say it
+            await self.engine.submit(
+                Remark(kind="config_refused", body={"findings": [str(f) for f in error.findings][:50]})
+            )
+            self.supervisor.ready(f"rules refused, paging with {self.engine.ruleset.hash[:6]}")
+            return error.findings
+        before = self.engine.ruleset
+        await self.engine.reload(ruleset)
+        self.metrics.prepare(ruleset)
+        self.metrics.reloaded(ok=True, now=now)
+        self.sender.use(ruleset, channels)
+        await self.engine.submit(Remark(kind="config_loaded", body={"hash": ruleset.hash, "before": before.hash}))
+        self.supervisor.ready(f"paging with rules {ruleset.hash[:6]}")
+        logger.info("rules loaded", rules=ruleset.hash)
+        return ()
+
+    async def _watch_files(self) -> None:
+        """Reload when the files change: by checksum, because a mounted ConfigMap swaps a link and tells nobody."""
+        known = fingerprint(self.options.rules)
+        while True:
+            await self.clock.sleep(self.options.auto_reload_seconds)
+            found = await asyncio.to_thread(fingerprint, self.options.rules)
+            if found != known:
+                known = found
+                await self.reload()
+
+    # --------------------------------------------------------------------------------------------------------- ending
+
+    def _catch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop.set)
+        loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(self.reload(), name="reload"))
+
+    async def _end(self, runner: web.AppRunner) -> None:
+        """Stop the intake, let sends under way end, keep the figures; the finally blocks do the rest."""
+        logger.info("stopping")
+        self.supervisor.stopping()
+        self.engine.ready = False
+        for site in list(runner.sites):
+            await site.stop()
+        await self.sender.drain()
+        await self.figures.keep(self.engine, anyway=True)
+
+
+def build_channels(ruleset: Ruleset, outside: Outside, switchboard: Switchboard | None) -> dict[str, Channel]:
+    """Return the configured channels by name; each module is imported only when a channel needs it."""
+    channels: dict[str, Channel] = {}
+    for name, spec in ruleset.channels.items():
+        if spec.provider in SIMULATED:
+            assert switchboard is not None  # noqa: S101 - opened by the caller whenever a channel is simulated
+            channels[name] = switchboard.build(spec, outside)
+        else:
+            module = import_module(CHANNEL_MODULES[spec.provider, spec.kind.value])
+            channels[name] = module.build(spec, outside)
+    return channels
+
+
+def fingerprint(rules: Path) -> tuple[tuple[str, int, int], ...]:
+    """Return what tells one state of the rule files from another: name, size and time of each, links followed."""
+    paths = sorted(rules.rglob("*.y*ml")) if rules.is_dir() else [rules]
+    found = []
+    for path in paths:
+        try:
+            stat = path.stat()
+        except OSError:
+            continue  # between two states of a mounted volume; the next look sees the new one
+        found.append((str(path), stat.st_size, stat.st_mtime_ns))
+    return tuple(found)
+
+
+def _server_secret(tx: Tx) -> bytes:
+    """Return the key that signs links, sessions and callbacks; made once, kept in the database, never shown."""
+    known = tx.setting(SECRET_SETTING)
+    if known is None:
+        known = secrets.token_hex(32)
+        tx.set_setting(SECRET_SETTING, known)
+    return bytes.fromhex(known)
+
+
+def _secrets_of(ruleset: Ruleset) -> Iterator[str]:
+    for spec in ruleset.channels.values():
+        for value in spec.settings.values():
+            if isinstance(value, Secret):
+                yield value.reveal()
+
+
+def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return the loop of uvloop where it is installed (the extra `speed`), else None for asyncio's own."""
+    try:
+        return partial(import_module("uvloop").new_event_loop)
+    except ImportError:
+        return None

@@ -1,0 +1,325 @@
+"""One transaction for many commands; runs in the store's writer thread."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from sqlalchemy.exc import SQLAlchemyError
+from structlog import get_logger
+
+from escalatord.core.incident import Incident
+from escalatord.core.policy import Policy
+from escalatord.core.ruleset import Ruleset, World
+from escalatord.core.values import replace
+from escalatord.engine import handlers, intake
+from escalatord.engine.commands import (
+    Answer,
+    Claim,
+    Command,
+    Ingest,
+    Ingested,
+    Quarantine,
+    RaiseIncident,
+    Receipt,
+    Remark,
+    Stranger,
+    Unreachable,
+)
+from escalatord.engine.handlers import ANSWERABLE_KINDS, Due
+from escalatord.engine.unit import Unit
+from escalatord.errors import EscalatordError, StoreUnavailableError
+from escalatord.store.incidents import ConflictError
+from escalatord.store.rows import JournalEntry
+from escalatord.store.store import Store
+from escalatord.store.tx import Tx
+
+CONFLICT_TRIES_MAX = 5
+POLICIES_KEPT_MAX = 10_000
+
+log = get_logger(component="engine")
+
+
+class CommandFailedError(EscalatordError):
+    """This command alone failed, was taken back, and is journaled; everything else in its batch is committed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What one transaction came to, one result (or error) per command, in order."""
+
+    results: tuple[object, ...]
+    changed: tuple[int, ...]
+    entries: tuple[JournalEntry, ...]
+    seq: int
+    outbox: bool
+    retry_at: datetime | None
+    next_due: datetime | None
+    poisoned: tuple[int, ...]
+    violations: tuple[str, ...]
+    lateness: tuple[tuple[str, float], ...]
+    at: datetime
+
+
+def _nothing(error: CommandFailedError, now: datetime) -> Written:
+    return Written(
+        results=(error,),
+        changed=(),
+        entries=(),
+        seq=0,
+        outbox=False,
+        retry_at=None,
+        next_due=None,
+        poisoned=(),
+        violations=(),
+        lateness=(),
+        at=now,
+    )
+
+
+def _joined(parts: Sequence[Written], now: datetime) -> Written:
+    """Return several transactions as one."""
+    return Written(
+        results=tuple(result for part in parts for result in part.results),
+        changed=tuple(dict.fromkeys(number for part in parts for number in part.changed)),
+        entries=tuple(entry for part in parts for entry in part.entries),
+        seq=max(part.seq for part in parts),
+        outbox=any(part.outbox for part in parts),
+        retry_at=min((part.retry_at for part in parts if part.retry_at), default=None),
+        next_due=min((part.next_due for part in parts if part.next_due), default=None),
+        poisoned=tuple(number for part in parts for number in part.poisoned),
+        violations=tuple(name for part in parts for name in part.violations),
+        lateness=tuple(late for part in parts for late in part.lateness),
+        at=now,
+    )
+
+
+class Batch:
+    """Runs batches of commands against the store; keeps the world between them."""
+
+    def __init__(self, store: Store, ruleset: Ruleset, link_key: bytes) -> None:
+        self._store = store
+        self._link_key = link_key
+        self.world = World(ruleset=ruleset, policies={policy.hash: policy for policy in ruleset.policies.values()})
+        self._pinned: set[str] = set()
+
+    @property
+    def ruleset(self) -> Ruleset:
+        """Return the rules in force."""
+        return self.world.ruleset
+
+    def refresh(self, now: datetime) -> None:
+        """Read again what changes at run time: overrides and unreachable addresses."""
+        overrides, unreachable = self._store.read(lambda tx: (tuple(tx.overrides(now)), tx.unreachable()))
+        self.world = replace(self.world, overrides=overrides, unreachable=unreachable)
+
+    def swap(self, ruleset: Ruleset, now: datetime) -> None:
+        """Put new rules in force."""
+        policies = {policy.hash: policy for policy in ruleset.policies.values()}
+        self.world = replace(self.world, ruleset=ruleset, policies=policies)
+        self.refresh(now)
+
+    def commit(self, commands: Sequence[Command | Due], now: datetime) -> Written:
+        """Run commands in one transaction and return what they came to.
+
+        Raise StoreUnavailableError when nothing was committed. When another node changed the same incident, the whole
+        batch is read and decided again.
+        """
+        for left in reversed(range(CONFLICT_TRIES_MAX)):
+            try:
+                return self._store.write(lambda tx: self._run(tx, commands, now))
+            except ConflictError:
+                if not left:
+                    raise StoreUnavailableError("other nodes change the same incidents; try again") from None
+            except SQLAlchemyError as error:
+                # something in this batch cannot be written: find it by writing each command by itself
+                if len(commands) == 1:
+                    log.exception("a command cannot be written")
+                    return _nothing(CommandFailedError(f"it could not be written: {error}"), now)
+                return _joined([self.commit((command,), now) for command in commands], now)
+        raise AssertionError("unreachable")
+
+    def _run(self, tx: Tx, commands: Sequence[Command | Due], now: datetime) -> Written:
+        unit = Unit(tx, now, self.world, self._link_key)
+        run = _Run(self, unit)
+        run.read_ahead(commands)
+        results = [run.one(index, command) for index, command in enumerate(commands)]
+        self._pin(tx, unit)
+        seq = unit.flush()
+        if unit.world.unreachable != self.world.unreachable:
+            self.world = replace(self.world, unreachable=unit.world.unreachable)
+        deadlines = [incident.next_due_at for incident in unit.changed.values()]
+        deadlines += [unit.alerts[key].due_at for key in unit.changed_alerts]
+        for number, name in unit.broken:
+            log.error("invariant violated", incident=number, invariant=name)
+        return Written(
+            results=tuple(results),
+            changed=tuple(unit.changed),
+            entries=tuple(unit.journal),
+            seq=seq,
+            outbox=bool(unit.outbox),
+            retry_at=unit.retry_at,
+            next_due=min((at for at in deadlines if at is not None), default=None),
+            poisoned=tuple(run.poisoned),
+            violations=tuple(name.partition(":")[0] for _number, name in unit.broken),
+            lateness=tuple(run.lateness),
+            at=now,
+        )
+
+    def _pin(self, tx: Tx, unit: Unit) -> None:
+        """Store the policies that new incidents are pinned to, once each."""
+        wanted = {track.policy for incident in unit.changed.values() for track in incident.tracks} - self._pinned
+        known = [policy for digest, policy in self.world.policies.items() if digest in wanted]
+        if known:
+            tx.pin(known)
+            self._pinned.update(policy.hash for policy in known)
+
+    def know_policies(self, tx: Tx, digests: Iterable[str]) -> None:
+        """Read pinned policies that are no longer in the rules."""
+        missing = set(digests) - self.world.policies.keys()
+        if missing:
+            kept: dict[str, Policy] = {policy.hash: policy for policy in self.ruleset.policies.values()}
+            if len(self.world.policies) < POLICIES_KEPT_MAX:
+                kept.update(self.world.policies)
+            self.world = replace(self.world, policies={**kept, **tx.policies(missing)})
+
+
+class _Run:
+    """One batch under way."""
+
+    def __init__(self, batch: Batch, unit: Unit) -> None:
+        self.batch = batch
+        self.unit = unit
+        self.poisoned: list[int] = []
+        self.lateness: list[tuple[str, float]] = []
+        self._numbers: list[int] = []
+        self._judged: dict[int, tuple[intake.Judged, ...]] = {}
+
+    def read_ahead(self, commands: Sequence[Command | Due]) -> None:
+        """Read in one go per table what the commands will need."""
+        unit, tx = self.unit, self.unit.tx
+        by_source: dict[str, list[str]] = {}
+        numbers: set[int] = set()
+        references: list[str] = []
+        for command in commands:
+            if isinstance(command, Ingest):
+                by_source.setdefault(command.source, []).extend(alert.fingerprint for alert in command.alerts)
+            elif isinstance(command, Answer):
+                numbers.add(command.incident)
+            elif isinstance(command, Receipt):
+                references.append(command.reference)
+        if references:
+            unit.attempts.update(tx.outbox_many(references))
+            numbers.update(row.incident for row in unit.attempts.values() if row.kind in ANSWERABLE_KINDS)
+        for source, fingerprints in by_source.items():
+            for fingerprint, record in tx.alerts(source, fingerprints).items():
+                unit.alerts[(source, fingerprint)] = record
+                if record.incident:
+                    numbers.add(record.incident)
+        keys: set[str] = set()
+        for index, command in enumerate(commands):
+            if isinstance(command, Ingest):
+                judged = self._guarded(command, partial(intake.judge, unit, command))
+                if isinstance(judged, tuple):
+                    self._judged[index] = judged
+                    keys.update(intake.keys_of(judged))
+        self._know(tx.load(numbers).values() if numbers else (), tx.load_open(keys).values() if keys else ())
+        unit.new_expected = sum(1 for key in keys if not unit.by_key.get(key))
+
+    def one(self, index: int, command: Command | Due) -> object:
+        """Run one command; its result, or the error that it alone came to."""
+        if isinstance(command, Ingest) and index not in self._judged:
+            return self._keep_letter(command)
+        result = self._guarded(command, lambda: self._dispatch(index, command))
+        if isinstance(result, CommandFailedError) and isinstance(command, Ingest):
+            return self._keep_letter(command)
+        return result
+
+    def _dispatch(self, index: int, command: Command | Due) -> object:
+        unit = self.unit
+        match command:
+            case Ingest():
+                return intake.act(unit, self._judged[index])
+            case Answer():
+                return handlers.answer(unit, command)
+            case Receipt():
+                return handlers.receipt(unit, command)
+            case Claim():
+                claimed = handlers.claim(unit, command)
+                self._know((), ())
+                return claimed
+            case RaiseIncident():
+                return handlers.raise_incident(unit, command)
+            case Quarantine():
+                handlers.quarantine(unit, command)
+            case Unreachable():
+                handlers.unreachable(unit, command)
+            case Stranger():
+                handlers.stranger(unit, command)
+            case Remark():
+                unit.record(command.kind, command.body)
+            case Due():
+                return self._due(command)
+        return None
+
+    def _due(self, command: Due) -> int:
+        """Look at each due incident and alert by itself: one that raises is put aside, the others are on time."""
+        unit = self.unit
+        numbers = handlers.due_incidents(unit, command)
+        self._know((), ())
+        for number in numbers:
+            incident = unit.incidents[number]
+            late = [(t.kind.value, (unit.now - t.at).total_seconds()) for t in incident.timers if t.at <= unit.now]
+            unit.begin()
+            if isinstance(self._attempt(partial(handlers.pass_deadlines, unit, number), number), Exception):
+                self.poisoned.append(number)
+            else:
+                self.lateness.extend(late)
+        records = unit.tx.due_alerts(unit.now, command.limit)
+        for record in records:
+            place = (record.alert.source, record.alert.fingerprint)
+            known = unit.alerts.setdefault(place, record)
+            if known.due_at is None or known.due_at > unit.now:
+                continue
+            unit.begin()
+            outcome = self._attempt(partial(intake.look_again, unit, known), 0)
+            if isinstance(outcome, Exception):
+                unit.put(unit.alerts, place, replace(known, due_at=None))
+                unit.put(unit.changed_alerts, place, None)
+        unit.begin()
+        return len(numbers) + len(records)
+
+    def _guarded(self, command: object, work: Callable[[], object]) -> object:
+        self.unit.begin()
+        result = self._attempt(work, 0)
+        if isinstance(result, Exception):
+            return CommandFailedError(f"{type(command).__name__} failed and was taken back: {result}")
+        return result
+
+    def _attempt(self, work: Callable[[], object], number: int) -> object:
+        """Run work; what it changed is taken back when it raises, and the defect is journaled."""
+        try:
+            return work()
+        except Exception as error:  # one of the three places (architecture §7): one item of a commit batch
+            self.unit.take_back()
+            log.exception("a command was taken back", incident=number)
+            self.unit.record("command_failed", {"incident": number, "error": f"{type(error).__name__}: {error}"[:500]})
+            return error
+
+    def _keep_letter(self, command: Ingest) -> Ingested:
+        """Alerts that our own code cannot handle are kept and told, never lost: the sender may stop sending."""
+        body = json.dumps([alert.labels for alert in command.alerts]).encode()
+        letter = Quarantine(
+            source=command.source, body=body, code="E190", at_pointer="", say="escalatord failed to handle these alerts"
+        )
+        self._guarded(letter, lambda: handlers.quarantine(self.unit, letter))
+        return Ingested(accepted=(), changed=True)
+
+    def _know(self, *groups: Iterable[Incident]) -> None:
+        unit = self.unit
+        unit.know({incident.number: incident for group in groups for incident in group})
+        digests = {track.policy for incident in unit.incidents.values() for track in incident.tracks}
+        if digests - unit.world.policies.keys():
+            self.batch.know_policies(unit.tx, digests)
+            unit.world = replace(unit.world, policies=self.batch.world.policies)

@@ -1,0 +1,168 @@
+"""What can be asked of the engine, and what it answers.
+
+A thing that happens is a command; its result is given only after the commit. Every command may raise
+`StoreUnavailableError` (nothing was committed) from `Engine.submit`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from escalatord.core.alert import Alert, Severity
+from escalatord.core.events import Ack, Note, PageNext, PassOn, Resolve, Snooze, Unack
+from escalatord.core.incident import Attempt, Incident, Reason, Via
+from escalatord.core.rules import Verdict
+from escalatord.store.rows import OutboxRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingest:
+    """Alerts of one webhook body, parsed. Answered with `Ingested`."""
+
+    source: str
+    alerts: tuple[Alert, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """What became of one alert. `incident` 0 = pages nobody; `new` says that this message opened an episode or incident."""
+
+    fingerprint: str
+    incident: int
+    new: bool
+    changed: bool
+    verdict: Verdict | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingested:
+    """Committed. `changed` is False when everything was known already and nothing was written."""
+
+    accepted: tuple[Accepted, ...]
+    changed: bool
+
+
+HumanEvent: TypeAlias = Ack | Unack | PassOn | PageNext | Snooze | Note | Resolve
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """A human says something about one incident. Answered with `Answered`."""
+
+    incident: int
+    event: HumanEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What it came to: the incident as it is now (None = no such incident), why, and the instant."""
+
+    incident: Incident | None
+    before: Incident | None
+    reason: Reason
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaiseIncident:
+    """A human opens an incident (the Andon cord). Empty `policy` = the service's, else `unmatched`'s. → `Answered`."""
+
+    title: str
+    person: str
+    via: Via
+    severity: Severity = Severity.CRITICAL
+    service: str = ""
+    policy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """News of an attempt from its provider (status callback, poll, send result). → `Answered`.
+
+    An unknown reference changes nothing (reason DELIVERY_STALE).
+    """
+
+    reference: str
+    status: Attempt
+    reason: str = ""
+    provider_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimed:
+    """An attempt that is now `sending`, with what its reader answers with.
+
+    `code` and `link_token` are "" where no answer is asked for; `thread` is the provider's id of the incident's first
+    message in that channel ("" = none yet).
+    """
+
+    row: OutboxRow
+    incident: Incident
+    code: str
+    link_token: str
+    thread: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The sender asks for due attempts: at most `room[lane]` of each lane. → tuple of `Claimed`.
+
+    Rows whose track was acked, moved on or closed meanwhile come back as withdrawn, never claimed.
+    """
+
+    room: Mapping[str, int]
+    lease_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantine:
+    """Keep a body nobody can use, and tell the catch-all at most once per source per hour. → None."""
+
+    source: str
+    body: bytes
+    code: str
+    at_pointer: str
+    say: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreachable:
+    """Mark a person's address as dead (STOP, a bounce) or alive again. → None."""
+
+    person: str
+    address_key: str
+    why: str
+    reachable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stranger:
+    """Somebody unknown spoke; journaled, not answered. `who` is already masked (`…21`). → None."""
+
+    via: Via
+    who: str
+    say: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """Something about the daemon itself for the journal (rules loaded, rules refused, a clock jump). → None."""
+
+    kind: str
+    body: Mapping[str, object]
+
+
+Command: TypeAlias = Ingest | Answer | RaiseIncident | Receipt | Claim | Quarantine | Unreachable | Stranger | Remark
+Result: TypeAlias = Ingested | Answered | tuple[Claimed, ...] | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changed:
+    """Told to subscribers after a commit: which incidents changed, and the last journal sequence."""
+
+    incidents: tuple[int, ...] = ()
+    seq: int = 0
+    outbox: bool = False
+    retry_at: datetime | None = None

@@ -1,0 +1,303 @@
+"""The engine's face and its loops: commands in, one transaction per batch, then everybody is told.
+
+- `submit` queues a command (bounded; past it StoreUnavailableError, so that a sender gets 503 and tries again). The
+  commit loop takes whatever waits, without a window, runs it in the store's writer thread in one transaction, and
+  resolves the futures only after the commit.
+- The due loop sleeps until the earliest deadline and submits `Due` like any other command.
+- A command that raises is taken back alone; the batch goes on. A batch that cannot be written fails as a whole and
+  nothing of it is kept.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from structlog import get_logger
+
+from escalatord.clock import Clock
+from escalatord.core.alert import Alert
+from escalatord.core.incident import Incident
+from escalatord.core.policy import Policy
+from escalatord.core.rules import Verdict
+from escalatord.core.ruleset import Ruleset, World
+from escalatord.engine import intake
+from escalatord.engine.batch import Batch, Written
+from escalatord.engine.commands import Changed, Command, Ingest, Result
+from escalatord.engine.handlers import Due
+from escalatord.errors import EscalatordError, StoreUnavailableError
+from escalatord.store.store import Store
+from escalatord.store.tx import Tx
+
+T = TypeVar("T")
+
+COMMANDS_WAITING_MAX = 10_000
+BATCH_COMMANDS_MAX = 256
+DUE_AT_ONCE_MAX = 200
+WATCH_QUEUE_MAX = 1_000
+IDLE_SECONDS_MAX = 5.0
+STUCK_SECONDS = 30.0
+POISON_SECONDS = 30.0
+POISON_SECONDS_MAX = 3600.0
+RETRY_STORE_SECONDS = 1.0
+
+log = get_logger(component="engine")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """An incident beside the world it lives in and the instant it was read."""
+
+    incident: Incident
+    world: World
+    at: datetime
+
+
+@dataclass(slots=True)
+class _Waiting:
+    command: Command | Due
+    future: "asyncio.Future[object]"
+
+
+def one_thread(name: str) -> Executor:
+    """Return a thread of its own."""
+    return ThreadPoolExecutor(1, thread_name_prefix=name)
+
+
+class Engine:
+    """The only way to change anything. Built by the daemon; `run` its loops inside a TaskGroup.
+
+    `thread` makes the store's writer and reader thread by name; the simulator's keep step with its virtual time.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        ruleset: Ruleset,
+        clock: Clock,
+        *,
+        link_key: bytes,
+        thread: Callable[[str], Executor] = one_thread,
+    ) -> None:
+        self.clock = clock
+        self.ready = False
+        self._store = store
+        self._batch = Batch(store, ruleset, link_key)
+        self._writer = thread("store-writer")
+        self._reader = thread("store-reader")
+        self._waiting: deque[_Waiting] = deque()
+        self._work = asyncio.Event()
+        self._wake_due = asyncio.Event()
+        self._next_due: datetime | None = None
+        self._watchers: set[asyncio.Queue[Changed]] = set()
+        self._poison: dict[int, tuple[datetime, float]] = {}
+        self._last_tick = clock.monotonic()
+        self._closing = False
+        self.on_written: Callable[[Written], None] = lambda _written: None
+
+    # ------------------------------------------------------------------------------------------------------- asking
+
+    @property
+    def ruleset(self) -> Ruleset:
+        """Return the rules in force."""
+        return self._batch.ruleset
+
+    @property
+    def world(self) -> World:
+        """Return what steps look things up in now; it holds every policy that a claimed row's incident is pinned to."""
+        return self._batch.world
+
+    async def submit(self, command: Command) -> Result:
+        """Run a command and return its result once it is committed.
+
+        Raise StoreUnavailableError when nothing could be committed (or too much waits), CommandFailedError when this
+        command alone failed and was taken back.
+        """
+        if self._store.short_of_room and isinstance(command, Ingest):
+            raise StoreUnavailableError("the disk is full; what room is left is for acks and timers")
+        return await self._enqueue(command)  # type: ignore[return-value] # each command names its own result
+
+    async def read(self, work: Callable[[Tx], T]) -> T:
+        """Run a read-only transaction in the reader thread and return what it returns."""
+        return await asyncio.get_running_loop().run_in_executor(self._reader, self._store.read, work)
+
+    async def view(self, number: int) -> View | None:
+        """Return an incident with the world it lives in, None when there is none."""
+
+        def look(tx: Tx) -> tuple[Incident, dict[str, Policy]] | None:
+            incident = tx.load((number,)).get(number)
+            if incident is None:
+                return None
+            return incident, tx.policies({track.policy for track in incident.tracks})
+
+        found = await self.read(look)
+        if found is None:
+            return None
+        incident, policies = found
+        world = self._batch.world
+        world = World(
+            ruleset=world.ruleset,
+            policies={**world.policies, **policies},
+            overrides=world.overrides,
+            unreachable=world.unreachable,
+        )
+        return View(incident=incident, world=world, at=self.clock.now())
+
+    async def explain(self, source: str, alerts: Sequence[Alert]) -> tuple[Verdict, ...]:
+        """Return what the rules would make of alerts now; commits nothing and pages nobody."""
+        known = await self.read(lambda tx: tx.alerts(source, [alert.fingerprint for alert in alerts]))
+        return intake.explain(self.ruleset, known, alerts, self.clock.now())
+
+    @contextmanager
+    def watch(self) -> Iterator["asyncio.Queue[Changed]"]:
+        """Give a queue that hears of every commit; one that is not emptied loses the oldest news, never blocks."""
+        queue: asyncio.Queue[Changed] = asyncio.Queue(WATCH_QUEUE_MAX)
+        self._watchers.add(queue)
+        try:
+            yield queue
+        finally:
+            self._watchers.discard(queue)
+
+    def healthy(self) -> bool:
+        """Return whether the loops turn, on the clock that never jumps."""
+        return self.clock.monotonic() - self._last_tick < STUCK_SECONDS
+
+    @property
+    def quarantined(self) -> int:
+        """Return how many incidents are put aside because their steps raised."""
+        return len(self._poisoned(self.clock.now()))
+
+    # ---------------------------------------------------------------------------------------------------- life cycle
+
+    async def start(self) -> None:
+        """Read what changes at run time, free what a dead process was sending, and find the earliest deadline."""
+        loop = asyncio.get_running_loop()
+        now = self.clock.now()
+        await loop.run_in_executor(self._writer, self._store.write, lambda tx: tx.outbox_end_leases(now))
+        await loop.run_in_executor(self._writer, self._batch.refresh, now)
+        self._next_due = await self.read(lambda tx: tx.next_due())
+
+    async def keep_figures(self, seq: int, figures: Mapping[str, object]) -> None:
+        """Store the figures as they are after journal row `seq`, so that a start need not fold all of the journal."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._writer, self._store.write, lambda tx: tx.set_checkpoint(seq, figures))
+
+    async def reload(self, ruleset: Ruleset) -> None:
+        """Swap the rules between two batches; running incidents stay pinned to their policies."""
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._writer, self._batch.swap, ruleset, self.clock.now())
+
+    async def run_commits(self) -> None:
+        """Commit what waits, for ever."""
+        loop = asyncio.get_running_loop()
+        while True:
+            while not self._waiting:
+                self._last_tick = self.clock.monotonic()
+                self._work.clear()
+                await self._idle(self._work, IDLE_SECONDS_MAX)
+            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_COMMANDS_MAX))]
+            now = self.clock.now()
+            commands = [waiting.command for waiting in batch]
+            try:
+                written = await loop.run_in_executor(self._writer, self._batch.commit, commands, now)
+            except StoreUnavailableError as error:
+                log.error("commit failed", error=str(error), commands=len(commands))  # noqa: TRY400 - a sentence says it
+                for waiting in batch:
+                    _fail(waiting.future, error)
+                self._last_tick = self.clock.monotonic()
+                continue
+            self._last_tick = self.clock.monotonic()
+            self._tell(batch, written)
+
+    async def run_deadlines(self) -> None:
+        """Submit `Due` whenever a deadline has come, for ever."""
+        while True:
+            now = self.clock.now()
+            due = self._next_due
+            wait = IDLE_SECONDS_MAX if due is None else (due - now).total_seconds()
+            if wait > 0:
+                self._wake_due.clear()
+                if self._next_due == due:
+                    await self._idle(self._wake_due, min(wait, IDLE_SECONDS_MAX))
+                continue
+            try:
+                await self._enqueue(Due(limit=DUE_AT_ONCE_MAX, skip=self._poisoned(now)))
+                self._next_due = await self.read(lambda tx: tx.next_due())
+            except StoreUnavailableError:
+                await self.clock.sleep(RETRY_STORE_SECONDS)
+                continue
+            self._avoid_spinning()
+
+    async def close(self) -> None:
+        """Refuse new commands, let the running batch end, and let go of the threads."""
+        self._closing = True
+        for waiting in self._waiting:
+            _fail(waiting.future, StoreUnavailableError("the daemon is shutting down"))
+        self._waiting.clear()
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, self._writer.shutdown)
+        await loop.run_in_executor(None, self._reader.shutdown)
+
+    # ------------------------------------------------------------------------------------------------------ private
+
+    async def _enqueue(self, command: Command | Due) -> object:
+        if self._closing or len(self._waiting) >= COMMANDS_WAITING_MAX:
+            why = "the daemon is shutting down" if self._closing else "too many commands are waiting to be committed"
+            raise StoreUnavailableError(why)
+        future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(command, future))
+        self._work.set()
+        return await asyncio.shield(future)
+
+    async def _idle(self, event: asyncio.Event, seconds: float) -> None:
+        """Wait for an event or until time has passed on our own clock, whichever is first."""
+        woken = asyncio.ensure_future(event.wait())
+        slept = asyncio.ensure_future(self.clock.sleep(seconds))
+        try:
+            await asyncio.wait((woken, slept), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            woken.cancel()
+            slept.cancel()
+
+    def _tell(self, batch: Sequence[_Waiting], written: Written) -> None:
+        for waiting, result in zip(batch, written.results, strict=True):
+            if isinstance(result, EscalatordError):
+                _fail(waiting.future, result)
+            elif not waiting.future.done():
+                waiting.future.set_result(result)
+        for number in written.poisoned:
+            self._quarantine(number)
+        if written.next_due is not None and (self._next_due is None or written.next_due < self._next_due):
+            self._next_due = written.next_due
+            self._wake_due.set()
+        self.on_written(written)
+        if written.changed or written.outbox:
+            news = Changed(incidents=written.changed, seq=written.seq, outbox=written.outbox, retry_at=written.retry_at)
+            for queue in self._watchers:
+                if queue.full():
+                    queue.get_nowait()
+                queue.put_nowait(news)
+
+    def _quarantine(self, number: int) -> None:
+        """Look at an incident whose step raised again later, each time later; everybody else is on time."""
+        _until, seconds = self._poison.get(number, (None, POISON_SECONDS / 2))
+        seconds = min(seconds * 2, POISON_SECONDS_MAX)
+        self._poison[number] = (self.clock.now() + timedelta(seconds=seconds), seconds)
+
+    def _poisoned(self, now: datetime) -> tuple[int, ...]:
+        return tuple(number for number, (until, _seconds) in self._poison.items() if until > now)
+
+    def _avoid_spinning(self) -> None:
+        """A deadline that stays due because its incident is quarantined must not keep the loop busy."""
+        now = self.clock.now()
+        if self._poison and self._next_due is not None and self._next_due <= now:
+            self._next_due = now + timedelta(seconds=1)
+
+
+def _fail(future: "asyncio.Future[object]", error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)

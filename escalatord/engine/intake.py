@@ -1,0 +1,259 @@
+"""Alerts into incidents: admit, evaluate, then one step each.
+
+Two passes over a batch: first every alert is admitted and judged (no incident is needed for that), then the open
+incidents of all keys are read at once and the steps are taken in order.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from escalatord.core.alert import Alert, AlertStatus, Severity
+from escalatord.core.evaluate import evaluate
+from escalatord.core.events import AlertFired, AlertSettled
+from escalatord.core.grouping import AdmissionKind, admit, incident_key
+from escalatord.core.incident import Cause, Incident, State
+from escalatord.core.policy import Policy
+from escalatord.core.rules import AlertRecord, RuleReason, Verdict
+from escalatord.core.ruleset import Ruleset
+from escalatord.core.values import replace
+from escalatord.engine.commands import Accepted, Ingest, Ingested
+from escalatord.engine.unit import Unit
+
+LAST_SEEN_SECONDS = 60.0
+"""How old `last_seen_at` may grow before a repeat brings it up to date: what repeats faster costs no write."""
+RESOLVED_BY_HAND_HOLD_SECONDS = 900.0
+"""How long an alert that still fires after a human resolved its incident is left in peace before it opens a new one."""
+ALERTS_LOOKED_AFTER_MAX = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One alert, admitted and judged, not yet acted upon.
+
+    `record` is None for the resolve of something never seen; `verdict` None = there is nothing to judge; `key` is that of
+    the incident it may open or join ("" = it pages nobody).
+    """
+
+    alert: Alert
+    kind: AdmissionKind
+    record: AlertRecord | None
+    verdict: Verdict | None = None
+    key: str = ""
+
+
+def judge(unit: Unit, command: Ingest) -> tuple[Judged, ...]:
+    """Admit and judge every alert of a body, in order; remembers what changed in the unit."""
+    return tuple(_judge(unit, alert) for alert in command.alerts)
+
+
+def keys_of(judged: Iterable[Judged]) -> list[str]:
+    """Return the keys of the incidents that these alerts may open or join."""
+    return [item.key for item in judged if item.key]
+
+
+def act(unit: Unit, judged: Sequence[Judged]) -> Ingested:
+    """Take the steps, in order."""
+    accepted = tuple(_act(unit, item) for item in judged)
+    return Ingested(accepted=accepted, changed=any(item.changed for item in accepted))
+
+
+def look_again(unit: Unit, record: AlertRecord) -> None:
+    """Judge an alert again because an instant named by its rules (or a hold) has come."""
+    if not record.firing:
+        _remember(unit, replace(record, due_at=None), None)
+        return
+    item = _evaluated(unit, record, AdmissionKind.UPDATED)
+    if item.key and item.key not in unit.by_key:
+        unit.know({incident.number: incident for incident in unit.tx.load_open((item.key,)).values()})
+    _act(unit, item)
+
+
+def look_after_closing(unit: Unit, incident: Incident) -> None:
+    """A human closed an incident: look again at what of it still fires when it has been left in peace long enough."""
+    at = unit.now + timedelta(seconds=RESOLVED_BY_HAND_HOLD_SECONDS)
+    for known in unit.tx.alerts_of(incident.number, ALERTS_LOOKED_AFTER_MAX):
+        place = (known.alert.source, known.alert.fingerprint)
+        record = unit.alerts.get(place, known)
+        if record.firing and record.incident == incident.number:
+            _remember(unit, replace(record, due_at=min(at, record.due_at or at)), None)
+
+
+def explain(
+    ruleset: Ruleset, known: Mapping[str, AlertRecord], alerts: Sequence[Alert], now: datetime
+) -> tuple[Verdict, ...]:
+    """Return what the rules would make of alerts now, changing nothing; a resolve is judged as if it still fired."""
+    verdicts = []
+    for alert in alerts:
+        firing = replace(alert, status=AlertStatus.FIRING)
+        record = admit(known.get(alert.fingerprint), firing, now).record
+        verdicts.append(evaluate(ruleset, record, now) if record else None)
+    return tuple(verdict for verdict in verdicts if verdict is not None)
+
+
+# ------------------------------------------------------------------------------------------------------- private
+
+
+def _judge(unit: Unit, alert: Alert) -> Judged:
+    place = (alert.source, alert.fingerprint)
+    admission = admit(unit.alerts.get(place), alert, unit.now)
+    record, kind = admission.record, admission.kind
+    if record is None or kind in (AdmissionKind.LATE_COPY, AdmissionKind.UNKNOWN_RESOLVE):
+        return Judged(alert=alert, kind=kind, record=record)
+    if kind is AdmissionKind.UNCHANGED:
+        if (unit.now - record.last_seen_at).total_seconds() >= LAST_SEEN_SECONDS:
+            unit.put(unit.seen_alerts, place, None)
+        return Judged(alert=alert, kind=kind, record=record)
+    if kind is AdmissionKind.RESOLVED:
+        _remember(unit, record, None)
+        return Judged(alert=alert, kind=kind, record=record)
+    return _evaluated(unit, record, kind)
+
+
+def _evaluated(unit: Unit, record: AlertRecord, kind: AdmissionKind) -> Judged:
+    verdict = evaluate(unit.world.ruleset, record, unit.now)
+    record = replace(record, held=verdict.held, due_at=verdict.next_at)
+    _remember(unit, record, verdict)
+    key = ""
+    if verdict.severity:
+        # an exception has incidents of its own: nothing that is open already may swallow it
+        policy = verdict.policies[0]
+        scope = f"{policy}!{verdict.rule}" if verdict.cause is Cause.EXCEPTION else policy
+        key = incident_key(verdict, record.alert, scope)
+    return Judged(alert=record.alert, kind=kind, record=record, verdict=verdict, key=key)
+
+
+def _remember(unit: Unit, record: AlertRecord, verdict: Verdict | None) -> None:
+    place = (record.alert.source, record.alert.fingerprint)
+    unit.put(unit.alerts, place, record)
+    unit.put(unit.changed_alerts, place, verdict)
+
+
+def _act(unit: Unit, item: Judged) -> Accepted:
+    record = unit.alerts.get((item.alert.source, item.alert.fingerprint), item.record)
+    if record is None:
+        return _accepted(item, 0, new=False, changed=False)
+    match item.kind:
+        case AdmissionKind.UNCHANGED | AdmissionKind.LATE_COPY | AdmissionKind.UNKNOWN_RESOLVE:
+            return _accepted(item, record.incident, new=False, changed=False)
+        case AdmissionKind.RESOLVED:
+            _settle(unit, record)
+            return _accepted(item, record.incident, new=False, changed=True)
+        case AdmissionKind.NEW | AdmissionKind.UPDATED:
+            return _fire(unit, item, record)
+        case _:
+            assert_never(item.kind)
+
+
+def _settle(unit: Unit, record: AlertRecord) -> None:
+    incident = unit.incident(record.incident) if record.incident else None
+    if incident is not None and incident.state is not State.RESOLVED and record.severity is not None:
+        unit.happen(incident, AlertSettled(fingerprint=record.alert.fingerprint, severity=record.severity))
+    place = (record.alert.source, record.alert.fingerprint)
+    unit.put(unit.alerts, place, replace(record, severity=None))
+
+
+def _fire(unit: Unit, item: Judged, record: AlertRecord) -> Accepted:
+    verdict = item.verdict
+    current = unit.incident(record.incident) if record.incident else None
+    attached = current is not None and current.state is not State.RESOLVED
+    if verdict is None or verdict.severity is None:
+        return _below(item, record, current if attached else None)
+    if item.kind is AdmissionKind.UPDATED and current is not None and not attached:
+        return _after_hand_resolve(unit, item, record, current)
+    if attached and record.severity is verdict.severity:
+        return _accepted(item, record.incident, new=False, changed=True)
+    return _page(unit, item, record, current if attached else None)
+
+
+def _page(unit: Unit, item: Judged, record: AlertRecord, current: Incident | None) -> Accepted:
+    """Open an incident for the alert, or let it join (or change in) the one that is open."""
+    verdict = item.verdict
+    assert verdict is not None and verdict.severity is not None  # noqa: S101, PT018 - both seen by the caller
+    if current is None:
+        number = unit.by_key.get(item.key, 0)
+        current = unit.incident(number) if number else None
+    opens = current is None
+    number = unit.next_number() if current is None else current.number
+    previous = record.severity if current is not None and record.incident == number else None
+    event = _event(unit, item, number, verdict.severity, previous)
+    outcome = unit.happen(current, event, {policy.hash: policy for policy in event.policies})
+    place = (record.alert.source, record.alert.fingerprint)
+    unit.put(unit.alerts, place, replace(record, incident=number, severity=verdict.severity))
+    unit.put(unit.changed_alerts, place, verdict)
+    return _accepted(item, number, new=opens or previous is None, changed=True, reason=outcome.reason.value)
+
+
+def _below(item: Judged, record: AlertRecord, current: Incident | None) -> Accepted:
+    """No severity is reached: it pages nobody; where it paged before, its incident learns that it fell away."""
+    if current is None or record.severity is None:
+        return _accepted(item, 0, new=item.kind is AdmissionKind.NEW, changed=True)
+    # What pages stays paged until its sender resolves it or a `clear` says so: falling below a threshold is no recovery.
+    return _accepted(item, current.number, new=False, changed=True)
+
+
+def _after_hand_resolve(unit: Unit, item: Judged, record: AlertRecord, closed: Incident) -> Accepted:
+    """A human resolved it and it still fires: leave it in peace for a while, then open again and say so."""
+    again_at = (closed.resolved_at or unit.now) + timedelta(seconds=RESOLVED_BY_HAND_HOLD_SECONDS)
+    if unit.now < again_at:
+        place = (record.alert.source, record.alert.fingerprint)
+        unit.put(unit.alerts, place, replace(record, due_at=min(again_at, record.due_at or again_at)))
+        return _accepted(item, closed.number, new=False, changed=True)
+    fresh = replace(record, incident=0, severity=None)
+    return _page(unit, item, fresh, None)
+
+
+def _event(unit: Unit, item: Judged, number: int, severity: Severity, previous: Severity | None) -> AlertFired:
+    verdict = item.verdict
+    assert verdict is not None  # noqa: S101 - seen by the caller
+    ruleset = unit.world.ruleset
+    alert = item.alert
+    links = dict(alert.links)
+    service = ruleset.services.get(verdict.service)
+    if service is not None and service.runbook:
+        links.setdefault("runbook", service.runbook)
+    return AlertFired(
+        number=number,
+        key=item.key,
+        source=alert.source,
+        fingerprint=alert.fingerprint,
+        title=alert.title,
+        summary=alert.summary,
+        links=links,
+        service=verdict.service,
+        severity=severity,
+        previous=previous,
+        cause=verdict.cause,
+        rule=verdict.rule,
+        policies=_policies(ruleset, verdict),
+        start_at=verdict.start_at,
+        repage=verdict.repage,
+        truncated=alert.truncated,
+        why={"reasons": [_reason(reason) for reason in verdict.reasons], "rules": ruleset.hash},
+    )
+
+
+def _policies(ruleset: Ruleset, verdict: Verdict) -> tuple[Policy, ...]:
+    return tuple(ruleset.policies[name] for name in verdict.policies)
+
+
+def _reason(reason: RuleReason) -> dict[str, object]:
+    return {
+        "rule": reason.rule,
+        "kind": reason.kind,
+        "severity": reason.severity.value if reason.severity else None,
+        "say": reason.say,
+        "predicates": [list(predicate) for predicate in reason.predicates],
+    }
+
+
+def _accepted(item: Judged, incident: int, *, new: bool, changed: bool, reason: str = "") -> Accepted:
+    return Accepted(
+        fingerprint=item.alert.fingerprint,
+        incident=incident,
+        new=new,
+        changed=changed,
+        verdict=item.verdict,
+        reason=reason or item.kind.value,
+    )

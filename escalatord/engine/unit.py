@@ -1,0 +1,243 @@
+"""A unit of work: everything one transaction will write, gathered in memory first.
+
+A command reads through the unit and leaves its changes in it; a command that fails is taken back out of it alone, and
+the rest of the batch goes on. `flush` writes each table once, whatever the number of commands.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+from typing import TypeVar
+
+from escalatord.core.escalation import step
+from escalatord.core.events import Effect, Event, Notify, Outcome, Record, Withdraw
+from escalatord.core.incident import Attempt, Incident, NoticeKind, State, Via
+from escalatord.core.invariants import violations
+from escalatord.core.policy import Policy
+from escalatord.core.rules import AlertRecord, Verdict
+from escalatord.core.ruleset import World
+from escalatord.store.rows import JournalEntry, OutboxRow
+from escalatord.store.tx import Tx
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+PAGE_KINDS = frozenset({NoticeKind.PAGE, NoticeKind.REMIND, NoticeKind.LAST_RESORT, NoticeKind.ACK_QUESTION})
+CALL_OFF_KINDS = frozenset({NoticeKind.ACKED, NoticeKind.STAND_DOWN})
+NEVER_SENT = frozenset({Attempt.PENDING, Attempt.WITHDRAWN})
+
+
+class Unit:
+    """What one transaction is going to write."""
+
+    def __init__(self, tx: Tx, now: datetime, world: World, link_key: bytes) -> None:
+        self.tx = tx
+        self.now = now
+        self.world = world
+        self.link_key = link_key
+        self.retry_at: datetime | None = None
+        self.new_expected = 0
+        self._numbers: list[int] = []
+        self.incidents: dict[int, Incident] = {}
+        self.changed: dict[int, Incident] = {}
+        self.by_key: dict[str, int] = {}
+        self.alerts: dict[tuple[str, str], AlertRecord] = {}
+        self.changed_alerts: dict[tuple[str, str], Verdict | None] = {}
+        self.seen_alerts: dict[tuple[str, str], None] = {}
+        self.journal: list[JournalEntry] = []
+        self.outbox: list[OutboxRow] = []
+        self.attempts: dict[str, OutboxRow] = {}
+        self.changed_attempts: dict[str, OutboxRow] = {}
+        self.withdrawals: list[tuple[int, str]] = []
+        self.closed: list[int] = []
+        self.broken: list[tuple[int, str]] = []
+        self._undo: list[tuple[dict[object, object], object, object]] = []
+        self._marks: tuple[int, int, int, int] = (0, 0, 0, 0)
+        self._outbox_before = self.outbox
+
+    # --------------------------------------------------------------------------------------- one command at a time
+
+    def begin(self) -> None:
+        """Remember where a command starts."""
+        self._undo.clear()
+        self._marks = (len(self.journal), len(self.outbox), len(self.withdrawals), len(self.closed))
+        self._outbox_before = self.outbox  # a withdrawal makes a new list; this one is only ever appended to
+
+    def take_back(self) -> None:
+        """Undo everything since `begin`."""
+        for mapping, key, old in reversed(self._undo):
+            if old is _ABSENT:
+                mapping.pop(key, None)
+            else:
+                mapping[key] = old
+        self._undo.clear()
+        journal, outbox, withdrawals, closed = self._marks
+        self.outbox = self._outbox_before
+        del self.journal[journal:], self.outbox[outbox:], self.withdrawals[withdrawals:], self.closed[closed:]
+
+    def put(self, mapping: dict[K, V], key: K, value: V) -> None:
+        """Set a value that `take_back` can undo."""
+        self._undo.append((mapping, key, mapping.get(key, _ABSENT)))  # type: ignore[arg-type] # one log for all
+        mapping[key] = value
+
+    # -------------------------------------------------------------------------------------------------- incidents
+
+    def know(self, found: Mapping[int, Incident]) -> None:
+        """Take in incidents just read, unless the unit has newer ones."""
+        for number, incident in found.items():
+            self.incidents.setdefault(number, incident)
+            if incident.state is not State.RESOLVED:
+                self.by_key.setdefault(incident.key, number)
+
+    def incident(self, number: int) -> Incident | None:
+        """Return an incident as it is by now, reading it when it is not known yet."""
+        if number not in self.incidents:
+            self.know(self.tx.load((number,)))
+        return self.incidents.get(number)
+
+    def next_number(self) -> int:
+        """Return an incident number never given before; read in one go for as many as the batch expects to open."""
+        if not self._numbers:
+            self._numbers = self.tx.next_numbers(max(1, self.new_expected))[::-1]
+            self.new_expected = 0
+        return self._numbers.pop()
+
+    def happen(self, incident: Incident | None, event: Event, policies: Mapping[str, Policy] | None = None) -> Outcome:
+        """Let an event happen to an incident: one step, its effects kept for the flush."""
+        world = self.world
+        if policies and not policies.keys() <= world.policies.keys():
+            world = World(
+                ruleset=world.ruleset,
+                policies={**world.policies, **policies},
+                overrides=world.overrides,
+                unreachable=world.unreachable,
+            )
+        outcome = step(incident, event, self.now, world)
+        after = outcome.incident
+        if after is not None and after is not incident:
+            self.put(self.incidents, after.number, after)
+            self.put(self.changed, after.number, after)
+            self.put(self.by_key, after.key, after.number if after.state is not State.RESOLVED else 0)
+            if after.state is State.RESOLVED and incident is not None and incident.state is not State.RESOLVED:
+                self.closed.append(after.number)
+            for effect in outcome.effects:
+                self._keep(after, effect)
+        return outcome
+
+    def attempt(self, reference: str) -> OutboxRow | None:
+        """Return an attempt as it is by now, reading it when it is not known yet."""
+        if reference not in self.attempts:
+            self.attempts.update(self.tx.outbox_many((reference,)))
+        return self.attempts.get(reference)
+
+    def change_attempt(self, before: OutboxRow, after: OutboxRow) -> None:
+        """Let an attempt known to the unit become `after`."""
+        if before.reference not in self.changed_attempts:
+            self.put(self.changed_attempts, before.reference, before)
+        self.put(self.attempts, before.reference, after)
+
+    def write_attempts(self) -> None:
+        """Write what was learned of attempts: before rows are claimed or withdrawn by what the table says of them."""
+        if self.changed_attempts:
+            changes = [(before, self.attempts[key]) for key, before in self.changed_attempts.items()]
+            self.changed_attempts.clear()
+            self.tx.outbox_save(changes)
+
+    def record(self, kind: str, body: Mapping[str, object], *, actor: str = "escalatord", via: Via = Via.CLOCK) -> None:
+        """Add a journal entry of the daemon itself."""
+        self.journal.append(JournalEntry(incident=0, at=self.now, actor=actor, via=via, kind=kind, body=body))
+
+    def outbox_due_at(self, at: datetime) -> None:
+        """Note that an attempt is to be tried again at `at`."""
+        self.retry_at = at if self.retry_at is None else min(self.retry_at, at)
+
+    def _keep(self, incident: Incident, effect: Effect) -> None:
+        match effect:
+            case Notify():
+                self.outbox.append(self._row(incident, effect))
+            case Withdraw():
+                self.withdrawals.append((incident.number, effect.track))
+                self.outbox = [row for row in self.outbox if not _is_withdrawn(row, incident.number, effect.track)]
+            case Record():
+                self.journal.append(
+                    JournalEntry(
+                        incident=incident.number,
+                        at=self.now,
+                        actor=effect.person or "escalatord",
+                        via=effect.via,
+                        kind=effect.kind,
+                        body=effect.body,
+                        policy=incident.main.policy,
+                    )
+                )
+
+    def _row(self, incident: Incident, notify: Notify) -> OutboxRow:
+        spec = self.world.ruleset.channels.get(notify.channel)
+        provider = spec.provider if spec else "none"
+        return OutboxRow(
+            reference=notify.reference,
+            incident=incident.number,
+            track=notify.track,
+            tier=notify.tier,
+            epoch=notify.epoch,
+            kind=notify.kind,
+            person=notify.person,
+            channel=notify.channel,
+            lane=f"{notify.channel}/{provider}",
+            rank=incident.severity.rank,
+            late=notify.late,
+            reason=notify.reason,
+            actor=notify.actor,
+            due_at=self.now,
+        )
+
+    # ------------------------------------------------------------------------------------------------------ writing
+
+    def flush(self) -> int:
+        """Write everything; return the last journal sequence (0 when nothing was journaled)."""
+        tx = self.tx
+        for number, incident in self.changed.items():
+            for name in violations(incident):
+                self.broken.append((number, name))
+                self.record("invariant_violated", {"incident": number, "invariant": name})
+        if self.changed:
+            tx.save(list(self.changed.values()))
+        seq = tx.append(self.journal) if self.journal else 0
+        self.write_attempts()
+        for number, track in self.withdrawals:
+            tx.outbox_withdraw(number, track, "no longer needed")
+        rows = self._worth_sending() if self.withdrawals else self.outbox
+        if rows:
+            tx.outbox_add(rows)
+        for number in self.closed:
+            tx.release_codes(number, self.now)
+        if self.changed_alerts:
+            tx.save_alerts([(self.alerts[key], verdict) for key, verdict in self.changed_alerts.items()])
+        for source, seen in groupby(sorted(self.seen_alerts), itemgetter(0)):
+            tx.touch_alerts(source, [fingerprint for _source, fingerprint in seen], self.now)
+        self.outbox = rows
+        return seq
+
+    def _worth_sending(self) -> list[OutboxRow]:
+        """Leave out the call-offs for people whose pages never went out: they were never woken."""
+        reached: dict[int, set[str]] = {}
+        rows = []
+        for row in self.outbox:
+            if row.kind in CALL_OFF_KINDS:
+                if row.incident not in reached:
+                    sent = self.tx.outbox_of(row.incident)
+                    reached[row.incident] = {
+                        old.person for old in sent if old.kind in PAGE_KINDS and old.state not in NEVER_SENT
+                    }
+                if row.person not in reached[row.incident]:
+                    continue
+            rows.append(row)
+        return rows
+
+
+_ABSENT = object()
+
+
+def _is_withdrawn(row: OutboxRow, incident: int, track: str) -> bool:
+    return row.incident == incident and row.kind in PAGE_KINDS and track in ("", row.track)

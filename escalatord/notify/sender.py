@@ -1,0 +1,279 @@
+"""The sender: due outbox rows to providers, what became of them back to the engine.
+
+- A lane per channel and provider: own concurrency, time-out and breaker. A hung lane slows no other.
+- A row is claimed (`sending` is committed) before its provider hears of it. A row claimed before may have reached the
+  provider: it is asked for the reference first, for 3 s; not found or no answer, and it is sent. Twice rather than never.
+- A failure is an event: reported at once, so that the next contact method starts now.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from structlog import get_logger
+
+from escalatord.clock import Clock, within
+from escalatord.core.incident import Attempt
+from escalatord.core.roster import ChannelSpec
+from escalatord.core.ruleset import Ruleset
+from escalatord.engine.commands import Changed, Claim, Claimed
+from escalatord.engine.commands import Receipt as ReceiptCommand
+from escalatord.engine.engine import Engine
+from escalatord.errors import DeliveryError, DeliveryReason, StoreUnavailableError
+from escalatord.notify.channel import Channel, Message, Receipt
+from escalatord.notify.health import Health
+from escalatord.notify.render import render
+
+LOOKUP_SECONDS = 3.0
+LEASE_SPARE_SECONDS = 20.0
+IDLE_SECONDS = 5.0
+REPORT_TRIES_MAX = 60
+REPORT_PAUSE_SECONDS = 1.0
+DRAIN_SECONDS = 10.0
+UNKNOWN_LANE_ROOM = 8
+
+log = get_logger(component="sender")
+
+
+class Figures(Protocol):
+    """What the sender counts; kept by `metrics.Metrics`."""
+
+    def notified(self, channel: str, provider: str, result: str, reason: str, seconds: float) -> None:
+        """Count one finished attempt and how long the provider took."""
+        ...
+
+    def channel_up(self, channel: str, provider: str, *, up: bool) -> None:
+        """Show whether a lane works."""
+        ...
+
+
+@dataclass(slots=True)
+class _Lane:
+    name: str
+    spec: ChannelSpec
+    channel: Channel
+    busy: int = 0
+    starved: bool = False
+    """The last claim filled all its room: more may wait."""
+    tasks: set["asyncio.Task[None]"] = field(default_factory=set)
+
+    @property
+    def room(self) -> int:
+        return max(0, self.channel.capabilities.concurrency - self.busy)
+
+
+class Sender:
+    """Claims due rows, hands them to channels, reports what became of them. `run` inside a TaskGroup."""
+
+    def __init__(
+        self, engine: Engine, channels: Mapping[str, Channel], clock: Clock, figures: Figures, external_url: str
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._figures = figures
+        self._external_url = external_url.rstrip("/")
+        self._health = Health()
+        self._lanes: dict[str, _Lane] = {}
+        self._wake = asyncio.Event()
+        self._retry_at: datetime | None = None
+        self._look_for_strays = True
+        self._claiming = asyncio.Lock()
+        self._draining = False
+        self.use(engine.ruleset, channels)
+
+    def use(self, ruleset: Ruleset, channels: Mapping[str, Channel]) -> None:
+        """Take new channels into use (at start and after a reload); attempts under way end on the old ones."""
+        lanes = {}
+        for name, channel in channels.items():
+            spec = ruleset.channels[name]
+            lane = f"{name}/{spec.provider}"
+            old = self._lanes.get(lane)
+            if old is None:
+                lanes[lane] = _Lane(lane, spec, channel)
+            else:
+                # the same lane goes on: what is under way still counts against its room
+                old.spec, old.channel = spec, channel
+                lanes[lane] = old
+            self._figures.channel_up(name, spec.provider, up=self._health.of(lane).up)
+        self._lanes = lanes
+        self._look_for_strays = True
+
+    @property
+    def up(self) -> dict[str, bool]:
+        """Return for each lane whether it works as far as is known."""
+        return {name: self._health.of(name).up for name in self._lanes}
+
+    async def run(self) -> None:
+        """Send what is due, for ever."""
+        with self._engine.watch() as news:
+            listening = asyncio.create_task(self._listen(news), name="sender-listens")
+            try:
+                while True:
+                    self._wake.clear()
+                    async with self._claiming:
+                        look_again = not self._draining and await self._round()
+                    if look_again:
+                        continue
+                    await self._pause()
+            finally:
+                listening.cancel()
+
+    async def drain(self) -> None:
+        """Claim nothing more, and let attempts under way end, for at most DRAIN_SECONDS."""
+        self._draining = True
+        async with self._claiming:  # a claim under way may still bring attempts
+            tasks = [task for lane in self._lanes.values() for task in lane.tasks]
+        if tasks:
+            await asyncio.wait(tasks, timeout=DRAIN_SECONDS)
+
+    async def close(self) -> None:
+        """Let go of every channel."""
+        for lane in self._lanes.values():
+            for task in lane.tasks:
+                task.cancel()
+            await lane.channel.close()
+
+    # ------------------------------------------------------------------------------------------------------ private
+
+    async def _listen(self, news: "asyncio.Queue[Changed]") -> None:
+        while True:
+            changed = await news.get()
+            if changed.retry_at is not None:
+                self._retry_at = min(changed.retry_at, self._retry_at or changed.retry_at)
+            if changed.outbox or changed.retry_at:
+                self._wake.set()
+
+    async def _pause(self) -> None:
+        """Wait for news, for a retry that comes due, or a little while."""
+        now = self._clock.now()
+        seconds = IDLE_SECONDS
+        if self._retry_at is not None:
+            seconds = min(seconds, max(0.0, (self._retry_at - now).total_seconds()))
+            if seconds <= 0:
+                self._retry_at = None
+        woken = asyncio.ensure_future(self._wake.wait())
+        slept = asyncio.ensure_future(self._clock.sleep(seconds))
+        try:
+            await asyncio.wait((woken, slept), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._look_for_strays = self._look_for_strays or not woken.done()
+            woken.cancel()
+            slept.cancel()
+
+    async def _round(self) -> bool:
+        """Claim what there is room for and start it; return whether to look again at once."""
+        room = {name: lane.room for name, lane in self._lanes.items() if lane.room > 0}
+        lease = max((lane.channel.capabilities.timeout_seconds for lane in self._lanes.values()), default=10.0)
+        try:
+            # rows of a channel that left the rules have no lane: they are claimed too, and reported as not sent
+            if self._look_for_strays:
+                self._look_for_strays = False
+                waiting = await self._engine.read(lambda tx: tx.outbox_lanes())
+                room.update({lane: UNKNOWN_LANE_ROOM for lane in waiting if lane not in self._lanes})
+            if not room:
+                return False
+            claimed = await self._engine.submit(Claim(room=room, lease_seconds=lease + LEASE_SPARE_SECONDS))
+        except StoreUnavailableError as error:
+            log.warning("cannot claim", error=str(error))
+            await self._clock.sleep(REPORT_PAUSE_SECONDS)
+            return False
+        rows: tuple[Claimed, ...] = claimed  # type: ignore[assignment] # a Claim is answered with claimed rows
+        for name, asked in self._lanes.items():
+            if name in room:
+                asked.starved = sum(item.row.lane == name for item in rows) >= room[name]
+        for item in rows:
+            lane = self._lanes.get(item.row.lane)
+            if lane is None:
+                await self._report(item, Attempt.FAILED_PERMANENT, DeliveryReason.NOT_CONFIGURED, "")
+                self._look_for_strays = True
+                continue
+            lane.busy += 1
+            task = asyncio.create_task(self._deliver(lane, item), name=f"send {item.row.reference}")
+            lane.tasks.add(task)
+            task.add_done_callback(lane.tasks.discard)
+        return self._look_for_strays
+
+    async def _deliver(self, lane: _Lane, item: Claimed) -> None:
+        """One attempt from claim to report."""
+        started = self._clock.monotonic()
+        try:
+            receipt = await self._attempt(lane, item)
+        finally:
+            lane.busy -= 1
+            if lane.starved:
+                self._wake.set()
+        seconds = self._clock.monotonic() - started
+        spec = lane.spec
+        result = (
+            "failed" if receipt.status in (Attempt.FAILED_TEMPORARY, Attempt.FAILED_PERMANENT) else receipt.status.value
+        )
+        self._figures.notified(spec.name, spec.provider, result, receipt.reason, seconds)
+        self._figures.channel_up(spec.name, spec.provider, up=self._health.of(lane.name).up)
+        await self._report(item, receipt.status, receipt.reason, receipt.provider_id)
+
+    async def _attempt(self, lane: _Lane, item: Claimed) -> Receipt:
+        now = self._clock.now()
+        breaker, may_go = self._health.of(lane.name).admit(now)
+        self._health.breakers[lane.name] = breaker
+        if not may_go:
+            return Receipt(status=Attempt.FAILED_TEMPORARY, reason=breaker.reason or DeliveryReason.UNREACHABLE)
+        try:
+            # the incident is as it was when the row was claimed, a moment ago: its last look before the call
+            message, fell_back = render(item, lane.spec, self._engine.world, now, self._external_url)
+            if fell_back:
+                log.error("wording fell back to the built-in text", reference=item.row.reference)
+            if item.row.claims > 1:
+                found = await self._ask(lane, message)
+                if found is not None:
+                    return found
+            receipt = await self._send(lane, message)
+        except DeliveryError as error:
+            self._health.breakers[lane.name] = self._health.of(lane.name).fail(self._clock.now(), error.reason)
+            status = Attempt.FAILED_PERMANENT if error.permanent else Attempt.FAILED_TEMPORARY
+            log.warning("not sent", reference=item.row.reference, lane=lane.name, reason=error.reason, why=error.say)
+            return Receipt(status=status, reason=error.reason)
+        except Exception:  # one of the three places (architecture §7): one sender row
+            log.exception("a channel raised", reference=item.row.reference, lane=lane.name)
+            return Receipt(status=Attempt.FAILED_TEMPORARY, reason=DeliveryReason.OTHER)
+        self._health.breakers[lane.name] = self._health.of(lane.name).succeed(self._clock.now())
+        return receipt
+
+    async def _send(self, lane: _Lane, message: Message) -> Receipt:
+        """Hand the message over within the lane's time; a time-out is an unknown outcome, so ask."""
+        try:
+            return await within(self._clock, lane.channel.capabilities.timeout_seconds, lane.channel.send(message))
+        except TimeoutError:
+            say = f"{lane.name} did not answer in {lane.channel.capabilities.timeout_seconds:g} s"
+            error = DeliveryError(DeliveryReason.TIMEOUT, say, permanent=False, unknown=True)
+        except DeliveryError as raised:
+            error = raised
+        if error.unknown:
+            found = await self._ask(lane, message)
+            if found is not None:
+                return found
+        raise error
+
+    async def _ask(self, lane: _Lane, message: Message) -> Receipt | None:
+        """Ask the provider what became of a reference, for LOOKUP_SECONDS; None = not found or no answer."""
+        if not lane.channel.capabilities.lookup:
+            return None
+        try:
+            found = await within(self._clock, LOOKUP_SECONDS, lane.channel.lookup(message))
+        except (TimeoutError, DeliveryError):
+            return None
+        return found if isinstance(found, Receipt) else None
+
+    async def _report(self, item: Claimed, status: Attempt, reason: str, provider_id: str) -> None:
+        """Commit what became of an attempt; when the store is away, try for a while (the lease ends by itself)."""
+        command = ReceiptCommand(
+            reference=item.row.reference, status=status, reason=str(reason), provider_id=provider_id
+        )
+        for _ in range(REPORT_TRIES_MAX):
+            try:
+                await asyncio.shield(self._engine.submit(command))
+            except StoreUnavailableError:
+                await self._clock.sleep(REPORT_PAUSE_SECONDS)
+            else:
+                return

@@ -1,0 +1,90 @@
+"""How humans answer: text messages, keys of a phone, ack links, chat buttons.
+
+Everything said by a human becomes a command; everything told back is what the committed result says. This floor knows
+the engine by four things only, declared here: `submit`, `read`, `ruleset`, `clock`.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from escalatord.clock import Clock
+from escalatord.core.incident import Incident
+from escalatord.core.policy import Policy
+from escalatord.core.rules import AlertRecord
+from escalatord.core.ruleset import Ruleset
+from escalatord.core.schedule import Override
+from escalatord.engine.commands import Answer, Answered, Command, HumanEvent, Result
+from escalatord.store.rows import CodeRow, LinkRow, OutboxRow
+
+T = TypeVar("T")
+
+
+class Reader(Protocol):
+    """What answers need to read; a store transaction has it all."""
+
+    def load(self, numbers: Iterable[int]) -> dict[int, Incident]:
+        """Return the incidents that exist, by number."""
+        ...
+
+    def policies(self, hashes: Iterable[str]) -> dict[str, Policy]:
+        """Return the pinned policies that exist, by hash."""
+        ...
+
+    def overrides(self, now: datetime) -> list[Override]:
+        """Return the overrides that have not ended."""
+        ...
+
+    def unreachable(self) -> frozenset[tuple[str, str]]:
+        """Return (person, address key) pairs that cannot be reached."""
+        ...
+
+    def codes_of(self, person: str, now: datetime) -> list[CodeRow]:
+        """Return a person's codes in use, or released less than 24 h ago."""
+        ...
+
+    def code_for(self, person: str, incident: int) -> CodeRow | None:
+        """Return a person's code for an incident."""
+        ...
+
+    def link(self, token_hash: str) -> LinkRow | None:
+        """Return what an ack link is bound to."""
+        ...
+
+    def outbox_get(self, reference: str) -> OutboxRow | None:
+        """Return one attempt."""
+        ...
+
+    def alerts_of(self, incident: int, limit: int = 100) -> list[AlertRecord]:
+        """Return the alerts of an incident."""
+        ...
+
+
+class EnginePort(Protocol):
+    """The engine as answers see it."""
+
+    @property
+    def clock(self) -> Clock:
+        """Return the clock."""
+        ...
+
+    @property
+    def ruleset(self) -> Ruleset:
+        """Return the rules in force."""
+        ...
+
+    async def submit(self, command: Command) -> Result:
+        """Commit what a command means and return its result; StoreUnavailableError when nothing was committed."""
+        ...
+
+    async def read(self, work: Callable[[Reader], T]) -> T:
+        """Run `work` in a read-only transaction."""
+        ...
+
+
+async def answer(engine: EnginePort, incident: int, event: HumanEvent) -> Answered:
+    """Submit what a human says about one incident and return what it came to."""
+    result = await engine.submit(Answer(incident=incident, event=event))
+    if not isinstance(result, Answered):
+        raise TypeError(f"an Answer was answered with {type(result).__name__}")
+    return result

@@ -1,0 +1,1 @@
+"""One SQL database, synchronous SQLAlchemy Core in its own thread; core values in, core values out."""

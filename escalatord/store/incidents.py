@@ -1,0 +1,196 @@
+"""Incidents: snapshots with compare-and-set, their deadlines, their numbers."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TypeAlias
+
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, union_all, update
+from sqlalchemy.exc import IntegrityError
+
+from escalatord.core.alert import Severity
+from escalatord.core.incident import Incident, State
+from escalatord.errors import EscalatordError
+from escalatord.store.codec import from_micros, incident_codec, to_micros
+from escalatord.store.sql import Row, chunks, execute_many, insert_or_replace
+from escalatord.store.tables import alert_is_due, alerts, counters, incident_is_due, incident_is_open, incidents
+
+OpenCount: TypeAlias = tuple[str, Severity, State, int, datetime | None]
+
+COUNTER_INCIDENT = "incident"
+SEVERITY_RANKS = range(len(Severity))
+
+
+class ConflictError(EscalatordError):
+    """Somebody else was faster: an incident changed since it was read, or its key is open already. Decide again."""
+
+
+_snapshot = select(incidents.c.number, incidents.c.version, incidents.c.body)
+_by_number = _snapshot.where(incidents.c.number.in_(bindparam("numbers", expanding=True)))
+_open_by_key = _snapshot.add_columns(incidents.c.key).where(
+    incidents.c.key.in_(bindparam("keys", expanding=True)), incident_is_open
+)
+_due = (
+    _snapshot.where(
+        incidents.c.severity == bindparam("severity"), incidents.c.next_due_at <= bindparam("now"), incident_is_due
+    )
+    .order_by(incidents.c.next_due_at)
+    .limit(bindparam("limit"))
+)
+_insert = insert(incidents)
+_update = (
+    update(incidents)
+    .where(incidents.c.number == bindparam("at_number"), incidents.c.version == bindparam("at_version"))
+    .values(
+        {name: bindparam(name) for name in ("version", "state", "severity", "policy", "service", "next_due_at", "body")}
+    )
+)
+_counts = (
+    select(
+        incidents.c.policy,
+        incidents.c.opened_severity,
+        incidents.c.state,
+        func.count().label("incidents"),
+        func.min(incidents.c.opened_at).label("oldest"),
+    )
+    .where(incident_is_open)
+    .group_by(incidents.c.policy, incidents.c.opened_severity, incidents.c.state)
+)
+_numbers_of_state = (
+    select(incidents.c.number)
+    .where(incidents.c.state == bindparam("state"), incidents.c.number < bindparam("before"))
+    .order_by(incidents.c.number.desc())
+    .limit(bindparam("limit"))
+)
+NUMBER_MAX = 2**62
+
+
+def _earliest() -> Select[int | None]:
+    parts = [
+        select(func.min(incidents.c.next_due_at).label("at")).where(incidents.c.severity == rank, incident_is_due)
+        for rank in SEVERITY_RANKS
+    ]
+    parts.append(select(func.min(alerts.c.due_at).label("at")).where(alert_is_due))
+    every = union_all(*parts).subquery()
+    return select(func.min(every.c.at))
+
+
+_next_due = _earliest()
+
+
+def load(connection: Connection, numbers: Iterable[int]) -> dict[int, Incident]:
+    """Return the incidents that exist among `numbers`, in that order."""
+    wanted = list(dict.fromkeys(numbers))
+    found: dict[int, Incident] = {}
+    for chunk in chunks(wanted):
+        for number, version, body in connection.execute(_by_number, {"numbers": chunk}):
+            found[number] = _incident(version, body)
+    return {number: found[number] for number in wanted if number in found}
+
+
+def load_open(connection: Connection, keys: Iterable[str]) -> dict[str, Incident]:
+    """Return the open (not resolved) incidents by key."""
+    found: dict[str, Incident] = {}
+    for chunk in chunks(list(dict.fromkeys(keys))):
+        for _, version, body, key in connection.execute(_open_by_key, {"keys": chunk}):
+            found[key] = _incident(version, body)
+    return found
+
+
+def due(connection: Connection, now: datetime, limit: int) -> list[Incident]:
+    """Return at most `limit` open incidents whose deadline has come: the most severe, then the longest overdue."""
+    found: list[Incident] = []
+    for rank in reversed(SEVERITY_RANKS):
+        room = limit - len(found)
+        if room <= 0:
+            break
+        rows = connection.execute(_due, {"severity": rank, "now": to_micros(now), "limit": room})
+        found.extend(_incident(version, body) for _, version, body in rows)
+    return found
+
+
+def next_due(connection: Connection) -> datetime | None:
+    """Return the earliest deadline of any open incident or alert, None when nothing waits."""
+    return from_micros(connection.execute(_next_due).scalar_one())
+
+
+def save(connection: Connection, items: Sequence[Incident]) -> None:
+    """Write snapshots: new ones when their version is 0, else only over the version that was read.
+
+    What is stored has the next version. Raise ConflictError when one of them was changed meanwhile; nothing of the
+    transaction may be kept then.
+    """
+    fresh = [_row(incident) for incident in items if incident.version == 0]
+    known = [_change(incident) for incident in items if incident.version > 0]
+    try:
+        # Known ones first: an incident that closes makes room for a new one with its key.
+        changed = execute_many(connection, _update, known).rowcount if known else 0
+        if fresh:
+            execute_many(connection, _insert, fresh)
+    except IntegrityError as error:
+        raise ConflictError("an incident with that number or key is open already") from error
+    # Fewer rows changed than asked: another writer was faster with at least one of them.
+    if changed != len(known):
+        raise ConflictError("an incident was changed since it was read")
+
+
+def next_numbers(connection: Connection, count: int) -> list[int]:
+    """Return `count` incident numbers never given before; a rollback gives them back."""
+    if count <= 0:
+        return []
+    counter = insert_or_replace(connection, counters, add=("value",)).returning(counters.c.value)
+    last = connection.execute(counter, {"name": COUNTER_INCIDENT, "value": count}).scalar_one()
+    return list(range(last - count + 1, last + 1))
+
+
+def list_incidents(
+    connection: Connection, states: Iterable[State] | None, limit: int, before: int | None
+) -> list[Incident]:
+    """Return the newest incidents in any of `states` (None = all) with a number below `before`."""
+    numbers: list[int] = []
+    for state in State if states is None else dict.fromkeys(states):
+        values = {"state": state.value, "before": NUMBER_MAX if before is None else before, "limit": limit}
+        numbers.extend(connection.execute(_numbers_of_state, values).scalars())
+    return list(load(connection, sorted(numbers, reverse=True)[:limit]).values())
+
+
+def count_open(connection: Connection) -> list[OpenCount]:
+    """Return what is open by policy, opened severity and state: how many, and since when the oldest un-acked."""
+    return [
+        (policy, Severity(severity), State(state), count, from_micros(oldest) if state == State.OPEN else None)
+        for policy, severity, state, count, oldest in connection.execute(_counts)
+    ]
+
+
+def _incident(version: int, body: str) -> Incident:
+    return incident_codec.decode(body, f'"version":{version},')
+
+
+def _row(incident: Incident) -> Row:
+    return {
+        "number": incident.number,
+        "version": 1,
+        "key": incident.key,
+        "state": incident.state.value,
+        "severity": incident.severity.rank,
+        "opened_severity": incident.opened_severity.value,
+        "policy": incident.policy,
+        "service": incident.service,
+        "opened_at": to_micros(incident.opened_at),
+        "next_due_at": to_micros(incident.next_due_at),
+        "body": incident_codec.encode(incident),
+    }
+
+
+def _change(incident: Incident) -> Row:
+    # `key` and what it opened with never change; leaving them out spares their indexes.
+    return {
+        "at_number": incident.number,
+        "at_version": incident.version,
+        "version": incident.version + 1,
+        "state": incident.state.value,
+        "severity": incident.severity.rank,
+        "policy": incident.policy,
+        "service": incident.service,
+        "next_due_at": to_micros(incident.next_due_at),
+        "body": incident_codec.encode(incident),
+    }

@@ -1,0 +1,142 @@
+"""The journal: facts in order, one hash chain for each incident.
+
+An entry's hash is the SHA-256, in hex, of its canonical JSON (an object with the members actor, at, body, incident,
+kind, policy and via; names sorted, no spaces, ASCII, `at` in microseconds since 1970 UTC) followed by the hash of
+the entry before it in the same chain ("" for the first). The end of each chain is kept beside it, so that entries
+cut off the end are missed too. Anybody can compute this again from the rows.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from json.encoder import encode_basestring_ascii
+from typing import Any, TypeAlias
+
+from sqlalchemy import Connection, bindparam, func, insert, literal, select
+
+from escalatord.core.incident import Via
+from escalatord.store.codec import from_micros, to_micros
+from escalatord.store.rows import JournalEntry, JournalRow
+from escalatord.store.sql import Row, chunks, execute_many, insert_or_replace
+from escalatord.store.tables import incidents, journal, journal_heads
+
+VERIFY_ROWS_AT_ONCE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of a chain: how many entries it has, and the hash of the last one."""
+
+    length: int = 0
+    hash: str = ""
+
+
+Heads: TypeAlias = dict[int, Head]
+
+_rows = select(journal)
+_of_incident = _rows.where(journal.c.incident == bindparam("incident")).order_by(journal.c.seq)
+_after = _rows.where(journal.c.seq > bindparam("after")).order_by(journal.c.seq).limit(bindparam("limit"))
+_last_seq = select(func.max(journal.c.seq))
+_heads = select(journal_heads).where(journal_heads.c.incident.in_(bindparam("incidents", expanding=True)))
+_incident_exists = select(literal(1)).where(incidents.c.number == bindparam("incident"))
+_insert = insert(journal)
+# Keys in order and no spaces: the same entry always gives the same text.
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False).encode
+
+
+def append(connection: Connection, heads: Heads, entries: Sequence[JournalEntry]) -> int:
+    """Append `entries` in order and return the number of the last one (of the journal's last one when there are none).
+
+    `heads` holds the ends of chains met in this transaction and is brought up to date.
+    """
+    if not entries:
+        return last_seq(connection)
+    touched = dict.fromkeys(entry.incident for entry in entries)
+    _read_heads(connection, heads, [incident for incident in touched if incident not in heads])
+    rows = [_chained(heads, entry) for entry in entries]
+    execute_many(connection, _insert, rows)
+    ends = [
+        {"incident": incident, "length": heads[incident].length, "hash": heads[incident].hash} for incident in touched
+    ]
+    execute_many(connection, insert_or_replace(connection, journal_heads), ends)
+    return last_seq(connection)
+
+
+def of_incident(connection: Connection, incident: int) -> list[JournalRow]:
+    """Return an incident's entries (0 = the daemon's own), oldest first."""
+    return [_journal_row(row) for row in connection.execute(_of_incident, {"incident": incident})]
+
+
+def after(connection: Connection, seq: int, limit: int) -> list[JournalRow]:
+    """Return at most `limit` entries with a number above `seq`, oldest first."""
+    return [_journal_row(row) for row in connection.execute(_after, {"after": seq, "limit": limit})]
+
+
+def last_seq(connection: Connection) -> int:
+    """Return the number of the last entry, 0 when there is none."""
+    return connection.execute(_last_seq).scalar() or 0
+
+
+def verify(connection: Connection, incident: int) -> bool:
+    """Return whether an incident's chain is whole: nothing edited, deleted, put in, moved or cut off.
+
+    An incident that exists without any entry is not whole; one that never existed is.
+    """
+    end = Head()
+    result = connection.execution_options(yield_per=VERIFY_ROWS_AT_ONCE).execute(_of_incident, {"incident": incident})
+    for row in result:
+        if row.prev_hash != end.hash or row.hash != _hash(row._mapping):  # noqa: SLF001 the public name of a row's dict
+            return False
+        end = Head(end.length + 1, row.hash)
+    heads: Heads = {}
+    _read_heads(connection, heads, [incident])
+    if end != heads[incident]:
+        return False
+    return end.length > 0 or connection.execute(_incident_exists, {"incident": incident}).first() is None
+
+
+def _read_heads(connection: Connection, heads: Heads, wanted: Iterable[int]) -> None:
+    for chunk in chunks(list(wanted)):
+        heads.update((incident, Head()) for incident in chunk)
+        for incident, length, hash_ in connection.execute(_heads, {"incidents": chunk}):
+            heads[incident] = Head(length, hash_)
+
+
+def _chained(heads: Heads, entry: JournalEntry) -> Row:
+    before = heads[entry.incident]
+    row: Row = {
+        "incident": entry.incident,
+        "at": to_micros(entry.at),
+        "actor": entry.actor,
+        "via": entry.via.value,
+        "kind": entry.kind,
+        "policy": entry.policy,
+        "body": _canonical(entry.body),
+        "prev_hash": before.hash,
+    }
+    row["hash"] = _hash(row)
+    heads[entry.incident] = Head(before.length + 1, row["hash"])
+    return row
+
+
+def _hash(row: Mapping[Any, Any]) -> str:
+    quoted = encode_basestring_ascii
+    envelope = (
+        f'{{"actor":{quoted(row["actor"])},"at":{row["at"]},"body":{row["body"]},"incident":{row["incident"]},'
+        f'"kind":{quoted(row["kind"])},"policy":{quoted(row["policy"])},"via":{quoted(row["via"])}}}'
+    )
+    return sha256((envelope + row["prev_hash"]).encode()).hexdigest()
+
+
+def _journal_row(row: Any) -> JournalRow:
+    entry = JournalEntry(
+        incident=row.incident,
+        at=from_micros(row.at),
+        actor=row.actor,
+        via=Via(row.via),
+        kind=row.kind,
+        body=json.loads(row.body),
+        policy=row.policy,
+    )
+    return JournalRow(seq=row.seq, entry=entry, prev_hash=row.prev_hash, hash=row.hash)

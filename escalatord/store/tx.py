@@ -1,0 +1,297 @@
+"""One transaction, as everybody above the store sees it.
+
+Flat on purpose: one object, one method for each thing that can be asked. The work is done by one module for each
+family of tables. A `Tx` lives as long as the work it was given to, and never longer.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from escalatord.core.incident import Attempt, Incident, State
+from escalatord.core.policy import Policy
+from escalatord.core.rules import AlertRecord
+from escalatord.core.schedule import Override
+from escalatord.store import alerts, answers, incidents, journal, outbox, runtime
+from escalatord.store.alerts import Judged
+from escalatord.store.incidents import ConflictError, OpenCount
+from escalatord.store.rows import CodeRow, DeadLetter, JournalEntry, JournalRow, LinkRow, OutboxRow, TokenRow
+
+__all__ = ["ConflictError", "Tx"]
+
+
+class Tx:
+    """A transaction in progress. Instants are aware; lists and dicts handed out belong to the caller."""
+
+    __slots__ = ("_connection", "_heads")
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._heads: journal.Heads = {}
+
+    # incidents
+
+    def load(self, numbers: Iterable[int]) -> dict[int, Incident]:
+        """Return the incidents that exist among `numbers`, in that order."""
+        return incidents.load(self._connection, numbers)
+
+    def load_open(self, keys: Iterable[str]) -> dict[str, Incident]:
+        """Return the open (not resolved) incidents by key."""
+        return incidents.load_open(self._connection, keys)
+
+    def due(self, now: datetime, limit: int) -> list[Incident]:
+        """Return open incidents whose deadline has come, the most severe first, then the longest overdue."""
+        return incidents.due(self._connection, now, limit)
+
+    def next_due(self) -> datetime | None:
+        """Return the earliest deadline of any open incident or alert."""
+        return incidents.next_due(self._connection)
+
+    def save(self, items: Sequence[Incident]) -> None:
+        """Write snapshots over the version that was read (0 = new); ConflictError when one was changed meanwhile."""
+        incidents.save(self._connection, items)
+
+    def next_numbers(self, count: int) -> list[int]:
+        """Return `count` incident numbers never given before; a rollback gives them back."""
+        return incidents.next_numbers(self._connection, count)
+
+    def list_incidents(
+        self, states: Iterable[State] | None = None, limit: int = 200, before: int | None = None
+    ) -> list[Incident]:
+        """Return the newest incidents in any of `states` (None = all) with a number below `before`."""
+        return incidents.list_incidents(self._connection, states, limit, before)
+
+    def count_open(self) -> list[OpenCount]:
+        """Return (policy, opened severity, state, how many, since when the oldest un-acked) of what is open."""
+        return incidents.count_open(self._connection)
+
+    # alerts
+
+    def alerts(self, source: str, fingerprints: Iterable[str]) -> dict[str, AlertRecord]:
+        """Return what is known of a source's alerts, by fingerprint."""
+        return alerts.load(self._connection, source, fingerprints)
+
+    def alerts_of(self, incident: int, limit: int = 100) -> list[AlertRecord]:
+        """Return an incident's alerts: those that fire first, then the newest."""
+        return alerts.of_incident(self._connection, incident, limit)
+
+    def save_alerts(self, items: Sequence[Judged]) -> None:
+        """Write alerts, new or known; without a verdict the one written before stays."""
+        alerts.save(self._connection, items)
+
+    def touch_alerts(self, source: str, fingerprints: Iterable[str], at: datetime) -> None:
+        """Remember that these alerts were told again at `at`."""
+        alerts.touch(self._connection, source, fingerprints, at)
+
+    def due_alerts(self, now: datetime, limit: int) -> list[AlertRecord]:
+        """Return alerts that the rules asked to see again by `now`, the longest overdue first."""
+        return alerts.due(self._connection, now, limit)
+
+    def verdict_of(self, source: str, fingerprint: str) -> dict[str, Any] | None:
+        """Return the last verdict on an alert as JSON values, reasons included."""
+        return alerts.verdict_of(self._connection, source, fingerprint)
+
+    def recent_alerts(self, limit: int) -> list[AlertRecord]:
+        """Return the alerts whose episodes reached us last, newest first."""
+        return alerts.recent(self._connection, limit)
+
+    # journal
+
+    def append(self, entries: Sequence[JournalEntry]) -> int:
+        """Append entries, chained by incident; return the number of the last one."""
+        return journal.append(self._connection, self._heads, entries)
+
+    def journal_of(self, incident: int) -> list[JournalRow]:
+        """Return an incident's entries (0 = the daemon's own), oldest first."""
+        return journal.of_incident(self._connection, incident)
+
+    def journal_after(self, seq: int, limit: int) -> list[JournalRow]:
+        """Return at most `limit` entries with a number above `seq`, oldest first."""
+        return journal.after(self._connection, seq, limit)
+
+    def last_seq(self) -> int:
+        """Return the number of the last journal entry, 0 when there is none."""
+        return journal.last_seq(self._connection)
+
+    def verify(self, incident: int) -> bool:
+        """Return whether an incident's chain is whole: nothing edited, deleted, put in, moved or cut off."""
+        return journal.verify(self._connection, incident)
+
+    # outbox
+
+    def outbox_add(self, rows: Sequence[OutboxRow]) -> None:
+        """Write new attempts; a reference is used once, for ever."""
+        outbox.add(self._connection, rows)
+
+    def outbox_withdraw(self, incident: int, track: str, result: str) -> list[str]:
+        """Withdraw what still waits and demands an answer on `track` ("" = on all); return the references."""
+        return outbox.withdraw(self._connection, incident, track, result)
+
+    def outbox_pending(self, now: datetime, limit_per_lane: Mapping[str, int]) -> list[OutboxRow]:
+        """Return what may be sent now, at most so many of each lane: higher rank first, then the longest due."""
+        return outbox.pending(self._connection, now, limit_per_lane)
+
+    def outbox_claim(self, rows: Sequence[OutboxRow], lease_until: datetime) -> list[OutboxRow]:
+        """Mark as `sending` those of `rows` that nobody claimed or settled since they were read."""
+        return outbox.claim(self._connection, rows, lease_until)
+
+    def outbox_get(self, reference: str) -> OutboxRow | None:
+        """Return the attempt with that reference."""
+        return outbox.get(self._connection, reference)
+
+    def outbox_many(self, references: Sequence[str]) -> dict[str, OutboxRow]:
+        """Return the attempts that exist among `references`."""
+        return outbox.many(self._connection, references)
+
+    def outbox_save(self, changes: Sequence[tuple[OutboxRow, OutboxRow]]) -> None:
+        """Write attempts (as read, as now); ConflictError when one was changed meanwhile."""
+        if outbox.save(self._connection, changes) != len(changes):
+            raise ConflictError("an attempt was changed since it was read")
+
+    def outbox_settle(self, reference: str, state: Attempt, provider_id: str, result: str, at: datetime) -> bool:
+        """Record news of an attempt, forward only; return whether anything changed."""
+        return outbox.settle(self._connection, reference, state, (provider_id, result), at)
+
+    def outbox_put_back(self, reference: str, due_at: datetime, result: str) -> bool:
+        """Let an attempt that was begun or failed for now wait until `due_at`; return whether it may still be tried."""
+        return outbox.put_back(self._connection, reference, due_at, result)
+
+    def outbox_lanes(self) -> list[str]:
+        """Return the lanes in which something waits."""
+        return outbox.lanes(self._connection)
+
+    def outbox_end_leases(self, at: datetime) -> None:
+        """End every lease at `at`: what a dead process was sending may be claimed from then on."""
+        outbox.end_leases(self._connection, at)
+
+    def outbox_of(self, incident: int) -> list[OutboxRow]:
+        """Return all attempts for an incident, by due time."""
+        return outbox.of_incident(self._connection, incident)
+
+    def outbox_sending(self) -> list[OutboxRow]:
+        """Return the attempts that were begun and not heard of, the oldest lease first."""
+        return outbox.sending(self._connection)
+
+    def outbox_next_due(self) -> datetime | None:
+        """Return when the next attempt may be claimed: due, or its lease over."""
+        return outbox.next_due(self._connection)
+
+    def thread_of(self, incident: int, channel: str) -> str:
+        """Return the provider's id of the first message it took for `incident` in `channel`, "" = none."""
+        return self.threads((incident,)).get((incident, channel), "")
+
+    def threads(self, numbers: Iterable[int]) -> dict[tuple[int, str], str]:
+        """Return the same for many incidents: by (incident, channel), without those that have none."""
+        return outbox.threads(self._connection, numbers)
+
+    # policies
+
+    def pin(self, policies: Iterable[Policy]) -> None:
+        """Keep policies by hash; one that is known stays as it is."""
+        runtime.pin(self._connection, policies)
+
+    def policies(self, hashes: Iterable[str]) -> dict[str, Policy]:
+        """Return the pinned policies that are known among `hashes`."""
+        return runtime.load_policies(self._connection, hashes)
+
+    # answers
+
+    def codes_of(self, person: str, now: datetime) -> list[CodeRow]:
+        """Return the codes that a reply of `person` may mean now: in use, or released less than 24 h ago."""
+        return answers.codes_of(self._connection, person, now)
+
+    def codes_in_use(self, person: str, now: datetime) -> set[str]:
+        """Return the same as bare codes."""
+        return answers.codes_in_use(self._connection, person, now)
+
+    def codes_for(self, numbers: Iterable[int]) -> dict[tuple[str, int], str]:
+        """Return the codes that stand for any of these incidents, by (person, incident)."""
+        return answers.codes_for(self._connection, numbers)
+
+    def code_for(self, person: str, incident: int) -> CodeRow | None:
+        """Return the code that stands for `incident` with `person`."""
+        return answers.code_for(self._connection, person, incident)
+
+    def assign_code(self, row: CodeRow) -> None:
+        """Let a code stand for an incident; ConflictError when it stands for another one."""
+        answers.assign_codes(self._connection, (row,))
+
+    def assign_codes(self, rows: Sequence[CodeRow]) -> None:
+        """Do the same for many at once."""
+        answers.assign_codes(self._connection, rows)
+
+    def release_codes(self, incident: int, at: datetime) -> None:
+        """Start the rest of an incident's codes: it closed at `at`."""
+        answers.release_codes(self._connection, incident, at)
+
+    def add_link(self, row: LinkRow) -> None:
+        """Remember an ack link by the hash of its token."""
+        answers.add_links(self._connection, (row,))
+
+    def add_links(self, rows: Sequence[LinkRow]) -> None:
+        """Do the same for many at once."""
+        answers.add_links(self._connection, rows)
+
+    def link(self, token_hash: str) -> LinkRow | None:
+        """Return what the link with that token hash is bound to."""
+        return answers.link(self._connection, token_hash)
+
+    # run time
+
+    def overrides(self, now: datetime) -> list[Override]:
+        """Return the overrides that have not ended by `now`, in the order in which they were made."""
+        return runtime.load_overrides(self._connection, now)
+
+    def add_override(self, override: Override) -> None:
+        """Keep an override."""
+        runtime.add_override(self._connection, override)
+
+    def unreachable(self) -> frozenset[tuple[str, str]]:
+        """Return the (person, address key) pairs that cannot be reached."""
+        return runtime.load_unreachable(self._connection)
+
+    def set_unreachable(self, person: str, address_key: str, why: str, at: datetime) -> None:
+        """Remember that an address is dead."""
+        runtime.set_unreachable(self._connection, person, address_key, why, at)
+
+    def clear_unreachable(self, person: str, address_key: str) -> None:
+        """Forget that an address was dead."""
+        runtime.clear_unreachable(self._connection, person, address_key)
+
+    def dead_letter(self, letter: DeadLetter) -> int:
+        """Keep a body nobody could use and return its number; `letter.id` is ignored."""
+        return runtime.add_dead_letter(self._connection, letter)
+
+    def dead_letters(self, limit: int) -> list[DeadLetter]:
+        """Return the newest dead letters, newest first."""
+        return runtime.load_dead_letters(self._connection, limit)
+
+    def setting(self, name: str) -> str | None:
+        """Return a setting kept over restarts."""
+        return runtime.setting(self._connection, name)
+
+    def set_setting(self, name: str, value: str) -> None:
+        """Keep a setting over restarts."""
+        runtime.set_setting(self._connection, name, value)
+
+    def tokens(self) -> list[TokenRow]:
+        """Return all API tokens by name; only their hashes are known."""
+        return runtime.load_tokens(self._connection)
+
+    def add_token(self, row: TokenRow) -> None:
+        """Keep an API token."""
+        runtime.add_token(self._connection, row)
+
+    def remove_token(self, name: str) -> bool:
+        """Remove an API token; return whether there was one."""
+        return runtime.remove_token(self._connection, name)
+
+    def checkpoint(self) -> tuple[int, dict[str, Any]] | None:
+        """Return the journal number up to which figures were summed, and the sums."""
+        return runtime.checkpoint(self._connection)
+
+    def set_checkpoint(self, seq: int, body: Mapping[str, Any]) -> None:
+        """Keep the sums up to journal number `seq`."""
+        runtime.set_checkpoint(self._connection, seq, body)

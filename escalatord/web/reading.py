@@ -1,0 +1,70 @@
+"""What the API and the pages read from the store: each a pure function of one read transaction, and limits on it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from escalatord.core.incident import Incident, State
+from escalatord.core.ruleset import Ruleset, World
+from escalatord.engine.engine import View
+from escalatord.store.rows import OutboxRow
+from escalatord.store.tx import Tx
+from escalatord.web.incidents_json import Story
+from escalatord.web.parts import EnginePort
+
+INCIDENTS_LISTED_MAX = 500
+ALERTS_SHOWN_MAX = 100
+MESSAGES_SHOWN_MAX = 200
+OPEN_SHOWN_MAX = 100
+CLOSED_SHOWN_MAX = 10
+OPEN_STATES = (State.OPEN, State.ACKNOWLEDGED)
+
+
+def story_of(tx: Tx, number: int) -> Story:
+    """Return everything stored about an incident."""
+    alerts = tx.alerts_of(number, limit=ALERTS_SHOWN_MAX)
+    verdicts: dict[str, Mapping[str, object]] = {}
+    for record in alerts:
+        found = tx.verdict_of(record.alert.source, record.alert.fingerprint)
+        if found is not None:
+            verdicts[record.alert.fingerprint] = found
+    outbox = sorted(tx.outbox_of(number), key=lambda row: row.due_at)[-MESSAGES_SHOWN_MAX:]
+    return Story(journal=tx.journal_of(number), alerts=alerts, verdicts=verdicts, outbox=outbox)
+
+
+async def told(engine: EnginePort, number: int) -> tuple[View, Story] | None:
+    """Return an incident beside its world and its story, None when there is no such incident."""
+    view = await engine.view(number)
+    if view is None:
+        return None
+    return view, await engine.read(lambda tx: story_of(tx, number))
+
+
+async def world_at(engine: EnginePort, at: datetime) -> World:
+    """Return the world without any incident: who may be looked up at `at`, overrides made at run time included."""
+    ruleset: Ruleset = engine.ruleset
+    since = min(at, engine.clock.now())
+    overrides, unreachable = await engine.read(lambda tx: (tuple(tx.overrides(since)), tx.unreachable()))
+    return World(ruleset=ruleset, policies={}, overrides=overrides, unreachable=unreachable)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Board:
+    """What is open now (unacknowledged and worst first), what closed last, and the attempts of the open ones."""
+
+    unacknowledged: tuple[Incident, ...]
+    acknowledged: tuple[Incident, ...]
+    closed: tuple[Incident, ...]
+    attempts: Mapping[int, tuple[OutboxRow, ...]]
+
+
+def board_of(tx: Tx) -> Board:
+    """Return the board, read in one transaction."""
+    found = tx.list_incidents(states=OPEN_STATES, limit=OPEN_SHOWN_MAX)
+    worst_first = sorted(found, key=lambda incident: (-incident.severity.rank, incident.opened_at))
+    return Board(
+        unacknowledged=tuple(incident for incident in worst_first if incident.state is State.OPEN),
+        acknowledged=tuple(incident for incident in worst_first if incident.state is State.ACKNOWLEDGED),
+        closed=tuple(tx.list_incidents(states=(State.RESOLVED,), limit=CLOSED_SHOWN_MAX)),
+        attempts={incident.number: tuple(tx.outbox_of(incident.number)) for incident in found},
+    )

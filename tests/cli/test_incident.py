@@ -1,0 +1,155 @@
+"""Verbs about incidents: what they ask for, what they print, what they exit with."""
+
+import json
+
+import pytest
+
+from tests.cli.conftest import incident
+
+ONE = "/api/v1/incidents/142"
+ALL = "/api/v1/incidents"
+HOSTILE = "disk\x1b[2J\x1b]0;x\x07 full\n\x9b1A on db"
+
+
+def happened(reason: str, **changes: object) -> dict[str, object]:
+    """Return what an answer came to."""
+    return {"reason": reason, "changed": True, "at": "2026-10-24T01:12:00Z", "incident": incident(**changes)}
+
+
+def test_ls_shows_one_line_each_and_asks_for_the_states(ask, fake) -> None:
+    """Which, how bad, state, since when, who, what; filters go to the daemon."""
+    fake.answers[ALL] = (
+        200,
+        {"incidents": [incident(), incident(label="INC-9", state="acknowledged", acknowledged_by="bo")]},
+    )
+    result = ask("ls", "--state", "open", "--state", "acknowledged", "--limit", 5)
+    first, second = result.output.splitlines()
+    assert first == "INC-142  critical  open          10-24 01:11  tier 1 ana  checkout: 5xx rate 8.2% (eu-west)"
+    assert second.startswith("INC-9    critical  acknowledged  10-24 01:11  bo          checkout")
+    assert fake.asked[0][1] == f"{ALL}?limit=5&state=open%2Cacknowledged"
+
+
+def test_ls_of_nothing_says_so(ask, fake) -> None:
+    """No incidents is an answer."""
+    fake.answers[ALL] = (200, {"incidents": []})
+    assert ask("ls", "--state", "open").output == "no incidents that are open\n"
+
+
+def test_show_tells_what_is_true_what_was_and_what_comes(ask, fake) -> None:
+    """Head, links, state, timeline, ladder; times in the terminal's zone."""
+    fake.answers[ONE] = (200, incident())
+    lines = ask("show", "inc-142").output.splitlines()
+    assert lines[0] == "INC-142  critical  open  policy payments  opened 2026-10-24 01:11:14 UTC"
+    assert "now             nobody has acknowledged it; tier 1 is paged: ana" in lines
+    assert "timeline        01:11:14 Opened by checkout-failing (threshold), critical, policy payments" in lines
+    assert "what is next    01:16:14 in 4m14s  tier 2 secondary: Bo Lindgren  (technical)" in lines
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        (
+            {"acknowledged_by": "bo", "acknowledged_at": "2026-10-24T01:12:41Z", "acknowledged_via": "sms"},
+            "bo has it since 01:12:41 (sms), 1m27s after it opened",
+        ),
+        (
+            {"resolved_at": "2026-10-24T01:19:14Z", "resolved_by": "bo", "state": "resolved"},
+            "over since 01:19:14 by bo, 8m after it opened",
+        ),
+    ],
+    ids=["acknowledged", "resolved"],
+)
+def test_show_says_who_has_it_and_when_it_was_over(ask, fake, changes: dict[str, object], told: str) -> None:
+    """The present state is a sentence with a duration."""
+    fake.answers[ONE] = (200, incident(**changes))
+    assert told in ask("show", 142).output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path", "body"),
+    [
+        (["ack", "142"], "ack", {"via": "cli"}),
+        (["ack", "142", "--take-over", "--as", "bo"], "ack", {"take_over": True, "via": "cli", "person": "bo"}),
+        (["ack", "142", "--join", "--track", "legal"], "ack", {"join": True, "track": "legal", "via": "cli"}),
+        (["unack", "INC-142"], "unack", {"via": "cli"}),
+        (["next", "142"], "next", {"via": "cli"}),
+        (["snooze", "142", "30m"], "snooze", {"for": "30m", "via": "cli"}),
+        (["note", "142", "rolling back"], "note", {"text": "rolling back", "via": "cli"}),
+        (["resolve", "142", "--decision", "notified"], "resolve", {"decision": "notified", "via": "cli"}),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_verbs_say_what_was_typed(ask, fake, arguments: list[str], path: str, body: dict[str, object]) -> None:
+    """Each verb posts to its own path, with what was given and nothing else."""
+    fake.answers[f"{ONE}/{path}"] = (200, happened("noted"))
+    result = ask(*arguments)
+    assert (result.exit_code, fake.asked) == (0, [("POST", f"{ONE}/{path}", body)])
+
+
+def test_raise_opens_an_incident(ask, fake) -> None:
+    """The cord: a title is enough; the answer says who is paged."""
+    fake.answers[ALL] = (201, happened("opened"))
+    result = ask("raise", "checkout is down", "--service", "checkout")
+    assert fake.asked[0][2] == {
+        "title": "checkout is down",
+        "severity": "critical",
+        "service": "checkout",
+        "via": "cli",
+    }
+    assert "opened; paging now: ana" in result.output
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("already_acknowledged", "bo has it already. Take it with --take-over"),
+        ("already_resolved", "It is over already."),
+        ("no_such_track", "tracks: technical"),
+        ("resolve_needs_decision", "--decision"),
+        ("something_{new}", "something {new}"),
+    ],
+)
+def test_answer_that_changes_nothing_is_exit_1_with_the_reason(ask, fake, reason: str, told: str) -> None:
+    """A 409 is a negative answer: 1, and why."""
+    fake.answers[f"{ONE}/ack"] = (409, happened(reason, acknowledged_by="bo"))
+    result = ask("ack", 142)
+    assert result.exit_code == 1
+    assert told in result.output
+
+
+def test_json_prints_what_the_daemon_said(ask, fake) -> None:
+    """`--json` is the API's own answer, for a 409 too, and the exit code stays."""
+    fake.answers[f"{ONE}/ack"] = (409, happened("already_yours"))
+    result = ask("ack", 142, "--json")
+    assert (result.exit_code, json.loads(result.output)["reason"]) == (1, "already_yours")
+
+
+@pytest.mark.parametrize("verb", ["ls", "show", "ack", "explain"])
+@pytest.mark.parametrize("style", [[], ["--json"]], ids=["text", "json"])
+def test_hostile_text_never_reaches_the_terminal(ask, fake, verb: str, style: list[str]) -> None:
+    """Titles, sentences, labels and names with escape sequences are shown without them."""
+    entry = {"seq": 1, "at": "2026-10-24T01:11:14Z", "kind": "noted", "say": HOSTILE}
+    bad = incident(
+        title=HOSTILE,
+        service=HOSTILE,
+        timeline=[entry],
+        links={HOSTILE: HOSTILE},
+        acknowledged_by=HOSTILE,
+        explanation={"why_it_exists": [HOSTILE], "why_this_person": [HOSTILE], "verdicts": []},
+    )
+    fake.answers = {
+        ALL: (200, {"incidents": [bad]}),
+        ONE: (200, bad),
+        f"{ONE}/ack": (200, happened("acknowledged", title=HOSTILE, acknowledged_by=HOSTILE)),
+    }
+    shown = ask(verb, *([] if verb == "ls" else ["142"]), *style).output
+    assert shown
+    assert not {sign for sign in shown if not sign.isprintable()} - {"\n"}
+
+
+def test_no_line_is_wider_than_a_terminal(ask, fake) -> None:
+    """Long titles are cut in tables and wrapped in texts."""
+    long = incident(title="very long " * 40)
+    fake.answers = {ALL: (200, {"incidents": [long]}), ONE: (200, long)}
+    lines = ask("ls").output.splitlines() + ask("show", 142).output.splitlines()
+    assert max(map(len, lines)) <= 100

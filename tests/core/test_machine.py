@@ -1,0 +1,204 @@
+"""The state machine under everything that can happen, in any order: the invariants hold after each step."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from escalatord.core.alert import Severity
+from escalatord.core.escalation import CHANGES_NOTHING, step
+from escalatord.core.events import (
+    Ack,
+    AlertSettled,
+    Delivery,
+    Event,
+    Note,
+    Notify,
+    PageNext,
+    PassOn,
+    PersonGone,
+    Record,
+    Resolve,
+    Snooze,
+    TimersDue,
+    Unack,
+    Withdraw,
+)
+from escalatord.core.incident import Attempt, Cause, NoticeKind, State, TrackState, Via
+from escalatord.core.invariants import violations
+from escalatord.core.policy import TrackKind
+from tests.fakes.world import LEGAL, PAYMENTS, PEOPLE, T0, WORLD, fired
+
+PERSONS = st.sampled_from([*PEOPLE, "stranger"])
+VIAS = st.sampled_from([Via.SMS, Via.LINK, Via.CALL, Via.WEB])
+PAGES = (NoticeKind.PAGE, NoticeKind.REMIND, NoticeKind.LAST_RESORT)
+
+
+class Escalating(RuleBasedStateMachine):
+    """One incident, driven by chance; `outbox` is what a sender would hold."""
+
+    def __init__(self):
+        super().__init__()
+        self.now = T0
+        self.world = WORLD
+        self.incident = None
+        self.outbox = {}
+        self.references = set()
+        self.firing = {}
+
+    def happen(self, event: Event):
+        before = self.incident
+        outcome = step(before, event, self.now, self.world)
+        assert outcome == step(before, event, self.now, self.world), "not deterministic"
+        if outcome.reason in CHANGES_NOTHING:
+            assert outcome.incident is before
+            assert outcome.effects == ()
+            return outcome
+        records = [effect for effect in outcome.effects if isinstance(effect, Record)]
+        if before is None or (outcome.incident.state, outcome.incident.severity) != (before.state, before.severity):
+            assert records, "a change of state without a journal entry"
+        for effect in outcome.effects:
+            if isinstance(effect, Withdraw):
+                for row in [r for r in self.outbox.values() if r.kind in PAGES and effect.track in ("", r.track)]:
+                    del self.outbox[row.reference]
+            elif isinstance(effect, Notify):
+                assert effect.reference not in self.references, "a reference was used twice"
+                self.references.add(effect.reference)
+                self.outbox[effect.reference] = effect
+        self.incident = outcome.incident
+        return outcome
+
+    @initialize(
+        severity=st.sampled_from(Severity),
+        exception=st.booleans(),
+        start_at=st.integers(0, 5),
+        nobody=st.sets(st.sampled_from(list(PEOPLE)), max_size=5),
+    )
+    def opens(self, severity, exception, start_at, nobody):
+        """An incident opens, perhaps by exception with a compliance track, perhaps with people missing."""
+        people = {name: person for name, person in PEOPLE.items() if name not in nobody}
+        self.world = replace(WORLD, ruleset=replace(WORLD.ruleset, people=people))
+        policies = (PAYMENTS, LEGAL) if exception else (PAYMENTS,)
+        cause = Cause.EXCEPTION if exception else Cause.THRESHOLD
+        self.firing = {"f1": severity}
+        self.happen(fired(severity=severity, cause=cause, policies=policies, start_at=start_at))
+
+    @rule(seconds=st.sampled_from([0, 1, 59, 60, 180, 300, 601, 900, 1800, 3600, 7200, 90000]))
+    def time_passes(self, seconds):
+        """Time passes and every deadline that came is acted upon, in as many steps as it takes."""
+        self.now += timedelta(seconds=seconds)
+        for _ in range(10):
+            if self.incident.next_due_at is None or self.incident.next_due_at > self.now:
+                break
+            self.happen(TimersDue())
+        assert self.incident.next_due_at is None or self.incident.next_due_at > self.now, "a deadline never passes"
+
+    @rule(person=PERSONS, via=VIAS, take_over=st.booleans(), join=st.booleans())
+    def acks(self, person, via, take_over, join):
+        """Somebody acks; from then on no page of that track is left to send."""
+        self.happen(Ack(person=person, via=via, take_over=take_over, join=join))
+
+    @rule(person=PERSONS, via=VIAS, epoch=st.none() | st.integers(0, 9))
+    def passes_on(self, person, via, epoch):
+        """Somebody passes on; an old epoch never moves anything."""
+        before = self.incident
+        self.happen(PassOn(person=person, via=via, epoch=epoch))
+        if epoch is not None and all(track.epoch != epoch for track in before.tracks):
+            assert self.incident is before
+
+    @rule(person=PERSONS, via=VIAS, seconds=st.sampled_from([0, 600, 1e9]))
+    def snoozes(self, person, via, seconds):
+        """Somebody snoozes; compliance and exceptions never are."""
+        self.happen(Snooze(person=person, via=via, seconds=seconds))
+
+    @rule(person=PERSONS, event=st.sampled_from([Unack, PageNext]), track=st.sampled_from(["", "technical", "nowhere"]))
+    def takes_back_or_escalates(self, person, event, track):
+        """Somebody takes an ack back or pages the next tier."""
+        self.happen(event(person=person, via=Via.WEB, track=track))
+
+    @rule(person=PERSONS)
+    def notes(self, person):
+        """Somebody writes something down, at any time."""
+        assert step(self.incident, Note(person=person, via=Via.SMS, text="x"), self.now, self.world).effects
+
+    @rule(
+        data=st.data(),
+        status=st.sampled_from(
+            [Attempt.ACCEPTED, Attempt.DELIVERED, Attempt.FAILED_TEMPORARY, Attempt.FAILED_PERMANENT]
+        ),
+    )
+    def hears_of_an_attempt(self, data, status):
+        """A provider speaks of any attempt ever made."""
+        reference = data.draw(st.sampled_from(sorted(self.references) or ["none"]))
+        self.happen(Delivery(reference=reference, status=status, reason="x"))
+
+    @rule(severity=st.sampled_from(Severity), fingerprint=st.sampled_from(["f1", "f2", "f3"]))
+    @precondition(lambda self: self.incident.state is not State.RESOLVED)
+    def fires_again(self, severity, fingerprint):
+        """An alert joins or changes."""
+        previous = self.firing.get(fingerprint)
+        self.firing[fingerprint] = severity
+        self.happen(fired(severity=severity, fingerprint=fingerprint, previous=previous))
+
+    @rule(fingerprint=st.sampled_from(["f1", "f2", "f3"]))
+    @precondition(lambda self: self.firing)
+    def settles(self, fingerprint):
+        """An alert of the incident resolves."""
+        severity = self.firing.pop(fingerprint, None)
+        if severity is not None:
+            self.happen(AlertSettled(fingerprint=fingerprint, severity=severity))
+
+    @rule(person=PERSONS)
+    def leaves(self, person):
+        """A person is removed."""
+        people = {name: who for name, who in self.world.ruleset.people.items() if name != person}
+        self.world = replace(self.world, ruleset=replace(self.world.ruleset, people=people))
+        self.happen(PersonGone(person=person))
+
+    @rule(person=PERSONS, decision=st.sampled_from(["", "not reportable: test data"]))
+    def resolves(self, person, decision):
+        """A human resolves; compliance needs a decision."""
+        compliant = any(t.name == "compliance" and t.state is not TrackState.ENDED for t in self.incident.tracks)
+        outcome = self.happen(Resolve(person=person, via=Via.WEB, decision=decision))
+        if compliant and not decision and self.incident.state is not State.RESOLVED:
+            assert outcome.reason.value == "resolve_needs_decision"
+
+    @invariant()
+    def is_sound(self):
+        """Always a next step, never a stray one; held means held; closed means closed."""
+        if self.incident is not None:
+            assert violations(self.incident) == ()
+
+    @invariant()
+    def ack_ends_the_pages_of_its_track(self):
+        """No page of a held or ended track is left to send."""
+        if self.incident is None:
+            return
+        quiet = {t.name for t in self.incident.tracks if t.state in (TrackState.ACKNOWLEDGED, TrackState.ENDED)}
+        assert [row for row in self.outbox.values() if row.kind in PAGES and row.track in quiet] == []
+
+    @invariant()
+    def compliance_is_never_snoozed(self):
+        """A compliance track has no snooze and, while the incident is open, keeps its legal clock or was acted upon."""
+        if self.incident is None:
+            return
+        for track in self.incident.tracks:
+            if self.world.policy(track.policy).track(track.name.rpartition(":")[2]).kind is TrackKind.COMPLIANCE:
+                assert all(t.kind.value != "snooze_end" for t in self.incident.timers if t.track == track.name)
+
+    @invariant()
+    def somebody_is_paged(self):
+        """A climbing track pages somebody as long as anybody in the company can be reached."""
+        if self.incident is None or not self.world.ruleset.people:
+            return
+        for track in self.incident.tracks:
+            if track.state is TrackState.RUNNING:
+                assert track.pages
+
+
+Escalating.TestCase.settings = settings(
+    max_examples=150, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+)
+TestEscalating = Escalating.TestCase

@@ -1,0 +1,61 @@
+"""SIGKILL at random moments under load, again and again, on one database.
+
+A provider that can be asked finds what a dead process had sent: nothing is sent twice. One that cannot (its list answers
+500) may get what was in flight at a kill a second time, and nothing else.
+"""
+
+import asyncio
+from pathlib import Path
+
+from tests.faults.provider import Trouble
+from tests.faults.site import ANA, BO, Row, Wiring, moments, site
+
+ALERTS_PER_SECOND = 15.0
+KILL_AFTER_SECONDS = (0.2, 1.5)
+
+
+DOWN_SECONDS_WITHIN = "3s"
+ALERTS_BEFORE_DEATH = 10
+
+
+async def kill_again_and_again(folder: Path, kills: int, seed: int, *, can_ask: bool = True) -> Row:
+    """Kill the daemon so many times under load, wait until it is quiet, and return what was lost or doubled."""
+    async with site(folder) as here:
+        if not can_ask:
+            here.provider.trouble = Trouble.FORGET
+        await here.start()
+        load = here.load(ALERTS_PER_SECOND)
+        posting = asyncio.create_task(load.run())
+        for seconds in moments(seed, kills, *KILL_AFTER_SECONDS):
+            await here.wait(seconds)
+            await here.kill()
+            await here.start()
+        await here.quiet(load)
+        await posting
+        code = await here.stop()
+        assert code == 0, here.said()
+        assert load.refused == {}, "a sender was told not to try again"
+        return here.reckon(load, kills, f"seed {seed}")
+
+
+async def stay_dead(folder: Path, seconds: float) -> Row:
+    """Kill the daemon once and start it so many seconds later: every tier that came due meanwhile is entered, late, once."""
+    async with site(folder, Wiring(within=DOWN_SECONDS_WITHIN)) as here:
+        await here.start()
+        load = here.load(ALERTS_PER_SECOND)
+        posting = asyncio.create_task(load.run())
+        await here.until("ten alerts have paged", lambda: len(here.paged(ANA)) >= ALERTS_BEFORE_DEATH)
+        load.stop()
+        await posting
+        await here.until("Ana knows all", lambda: not here.unpaged(load, (ANA,)))
+        await here.kill()
+        assert not here.paged(BO), "nobody is late yet"
+        await here.wait(seconds)
+        await here.start()
+        ready_at = here.clock.monotonic()
+        await here.until("Bo knows all", lambda: not here.unpaged(load, (BO,)))
+        slowest = max(here.paged(BO).values()) - ready_at
+        await here.quiet(load)
+        assert all(len(texts) == 1 for texts in here.heard(BO).values()), here.heard(BO)
+        await here.stop()
+        return here.reckon(load, 1, f"down for {seconds:g} s; overdue pages left {slowest:.2f} s after the start")

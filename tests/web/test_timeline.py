@@ -1,0 +1,81 @@
+"""The journal in sentences."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from escalatord.core.incident import Via
+from escalatord.store.rows import JournalEntry
+from escalatord.web.timeline import SENTENCES, sentence
+from tests.fakes.web_engine import START
+
+NAMES = {"ana": "Ana Ruiz", "bo": "Bo Lindgren"}
+PACKAGE = Path(__file__).parents[2] / "escalatord"
+OF_THE_DAEMON = {"dead_letter", "stranger"}
+
+
+def said(kind: str, **body: object) -> str:
+    """Return the sentence of an entry."""
+    return sentence(JournalEntry(incident=1, at=START, actor="x", via=Via.CLOCK, kind=kind, body=body), NAMES)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "expected"),
+    [
+        ("tier_entered", {"to_tier": 2, "people": ["bo"], "reason": "timeout"}, "Tier 2 pages Bo Lindgren (timeout)"),
+        (
+            "tier_entered",
+            {"to_tier": 1, "track": "technical", "people": [], "reason": "timeout", "cycle": 1, "late": True},
+            "Tier 1 of technical, round 2 pages nobody (timeout, ? late)",
+        ),
+        ("last_resort", {"people": list("abcdefghij")}, "Last resort pages a, b, c, d, e, f, g, h and 2 more"),
+        (
+            "acknowledged",
+            {"person": "ana", "via": "sms", "seconds": 87},
+            "Ana Ruiz has it (sms), 1m27s after it opened",
+        ),
+        (
+            "delivery",
+            {"person": "bo", "channel": "sms", "status": "failed_permanent", "reason": "busy"},
+            "sms to Bo Lindgren: failed permanent: busy",
+        ),
+        (
+            "resolved",
+            {"by": "", "seconds": 480, "outcome": "resolved_unacked"},
+            "Over after 8m, nobody had acknowledged it",
+        ),
+        (
+            "resolved",
+            {"by": "ana", "seconds": 480, "decision": "not personal data"},
+            "Over by Ana Ruiz after 8m: not personal data",
+        ),
+        (
+            "snoozed",
+            {"person": "ana", "until": "2026-10-24T01:45:14+00:00"},
+            "Ana Ruiz snoozed it until 24 Oct 01:45 UTC",
+        ),
+        ("snoozed", {"person": "ana", "until": None}, "Ana Ruiz snoozed it until ?"),
+        ("noted", {"text": "{0.__class__}"}, "somebody noted: {0.__class__}"),
+        ("joined", {"fingerprint": "ab", "new_severity": "critical"}, "Alert ab joined; it is now critical"),
+        ("a_kind_of_tomorrow", {}, "a kind of tomorrow"),
+    ],
+)
+def test_what_an_entry_says(kind, body, expected):
+    """Names instead of ids, durations in words, and text only ever as text."""
+    assert said(kind, **body) == expected
+
+
+@pytest.mark.parametrize("kind", sorted(SENTENCES))
+def test_a_poor_body_still_has_a_sentence(kind):
+    """An entry of an older release, without the keys of today, can be read."""
+    assert said(kind).strip()
+
+
+def test_every_kind_that_is_written_has_a_sentence():
+    """No entry of an incident is shown by its bare kind."""
+    written = set()
+    for path in [*PACKAGE.glob("core/*.py"), *PACKAGE.glob("engine/*.py")]:
+        written |= set(re.findall(r'\brecord\(\s*"([a-z_]+)"', path.read_text()))
+    assert len(written) > 20
+    assert written - OF_THE_DAEMON <= set(SENTENCES)
