@@ -40,10 +40,10 @@ lint: $(BIN)/.dev ## style, types, architecture, locks
 		echo 'A lock file names an address: packages must come from wherever pip is configured to look.' >&2; exit 1; fi
 
 bench: $(BIN)/.dev ## speed, printed; compare only figures of one run
-	$(BIN)/python -m pytest tests/bench -s -q -p no:randomly -p no:cacheprovider $(ARGS)
+	$(BIN)/python -m tests.bench $(ARGS)
 
 faults: $(BIN)/.dev ## kills and starves the real process
-	$(BIN)/python -m pytest -m faults -q $(ARGS)
+	$(BIN)/python -m tests.faults.run $(ARGS)
 
 clean: ## remove what was made here, .venv included
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*

@@ -5,11 +5,12 @@ the process, and the service manager starts it again; the state is on disk.
 """
 
 import asyncio
+import gc
 import platform
 import secrets
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -21,8 +22,9 @@ from structlog import get_logger
 
 from escalatord import __version__, log
 from escalatord.clock import Clock, HurriedClock, SystemClock
+from escalatord.config.files import fingerprint
 from escalatord.config.load import load
-from escalatord.config.secrets import Secret
+from escalatord.config.redaction import secrets_of
 from escalatord.core.incident import Attempt
 from escalatord.core.readiness import people_by_readiness, reviews_overdue, seconds_to_gaps
 from escalatord.core.ruleset import Ruleset
@@ -33,10 +35,13 @@ from escalatord.engine.engine import Engine
 from escalatord.engine.ledger import Ledger
 from escalatord.engine.seeding import Figures
 from escalatord.errors import ConfigError, Finding, StoreUnavailableError
+from escalatord.feeds import Feeds, remembered
+from escalatord.ingest.prometheus import Prometheus
 from escalatord.metrics import Metrics
 from escalatord.notify.channel import Channel, Outside
 from escalatord.notify.sender import Sender
 from escalatord.notify.simulated import Switchboard
+from escalatord.notify.slack_reply import reply
 from escalatord.respond.chat_action import ChatAction
 from escalatord.respond.keypad import Keypad
 from escalatord.respond.link import Links
@@ -45,7 +50,9 @@ from escalatord.store.store import Store
 from escalatord.store.tx import Tx
 from escalatord.supervisor import Supervisor
 from escalatord.web.app import RUNNER_OPTIONS, build_app
-from escalatord.web.callbacks import callback_path
+from escalatord.web.callbacks import INBOUND, callback_path
+from escalatord.web.examples import find_examples
+from escalatord.web.ingest_http import BUILT_IN_SOURCE
 from escalatord.web.parts import WebParts
 
 SIMULATED = frozenset({"sim", "simulated"})
@@ -57,7 +64,6 @@ CHANNEL_MODULES: Mapping[tuple[str, str], str] = {
     ("webhook", "webhook"): "escalatord.notify.webhook",
 }
 SECRET_SETTING = "server_secret"  # noqa: S105 - the name of a setting
-SHUTDOWN_HTTP_SECONDS = 5.0
 HOUSEKEEPING_SECONDS = 5.0
 FAR_LOOK_SECONDS = 3600.0
 CLOCK_JUMP_SECONDS = 2.0
@@ -98,8 +104,12 @@ def run(options: Options, on_ready: Callable[[Ready], None] = lambda _ready: Non
     ruleset = load(options.rules).ruleset
     clock = HurriedClock(SystemClock(), options.speed) if options.speed != 1.0 else SystemClock()
     log.configure(
-        clock, sys.stderr, level=options.log_level, form=options.log_format, secrets=list(_secrets_of(ruleset))
+        clock, sys.stderr, level=options.log_level, form=options.log_format, secrets=list(secrets_of(ruleset))
     )
+    # what the start made stays for good: the collector need not look through it at every burst of alerts
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     daemon = Daemon(options, ruleset, clock)
     with asyncio.Runner(loop_factory=_fast_loop()) as runner:
         runner.run(daemon.run(on_ready))
@@ -116,13 +126,14 @@ class Daemon:
     supervisor: Supervisor = field(default_factory=Supervisor)
     store: Store = field(init=False)
     engine: Engine = field(init=False)
+    feeds: Feeds = field(init=False)
     figures: Figures = field(init=False)
     metrics: Metrics = field(init=False)
     switchboard: Switchboard | None = field(init=False, default=None)
     sender: Sender = field(init=False)
     outside: Outside = field(init=False)
     stop: asyncio.Event = field(init=False)
-    looked_far_for: str = ""
+    looked_far_for: tuple[object, ...] = ()
 
     async def run(self, on_ready: Callable[[Ready], None]) -> None:
         """Start, serve until told to stop, end in order: intake, sends, figures, store."""
@@ -146,6 +157,7 @@ class Daemon:
                     self._catch_signals()
                     self.supervisor.ready(f"paging with rules {self.engine.ruleset.hash[:6]}")
                     logger.info("ready", url=url, rules=self.engine.ruleset.hash)
+                    self._tell_addresses()
                     on_ready(
                         Ready(
                             url=url,
@@ -172,10 +184,13 @@ class Daemon:
         self.outside = Outside(
             external_url=external_url, clock=self.clock, callback_path=callback_path(external_url, secret)
         )
-        self.engine = Engine(self.store, self.ruleset, self.clock, link_key=secret)
+        ruleset = self.store.read(lambda tx: remembered(tx, self.ruleset))
+        self.engine = Engine(self.store, ruleset, self.clock, link_key=secret)
+        self.feeds = Feeds(self.engine)
         self.figures = Figures(Ledger())
         self.metrics = Metrics(self.figures.ledger, version=__version__, python_version=platform.python_version())
         self.metrics.prepare(self.ruleset)
+        self.metrics.prepare_source(BUILT_IN_SOURCE.name)
         self.metrics.reloaded(ok=True, now=self.clock.now())
         self.engine.on_written = self._written
         if any(spec.provider in SIMULATED for spec in self.ruleset.channels.values()):
@@ -201,8 +216,11 @@ class Daemon:
             metrics=lambda accept: self.metrics.expose(accept) if self.metrics.seeded else None,
             observe=self.metrics.http_request,
             observe_ingest=self.metrics.ingested,
+            count_alerts=self.metrics.alerts,
             reload=self.reload if self.options.enable_lifecycle else None,
             channels_up=lambda: self.sender.up,
+            examples=find_examples(self.options.rules),
+            answer_chat=reply,
         )
 
     def _loops(self) -> Iterable[tuple[str, Coroutine[None, None, None]]]:
@@ -212,6 +230,8 @@ class Daemon:
             "sender": self.sender.run(),
             "auditor": run_audits(self.engine, self.clock, self._audited),
             "housekeeping": self._keep_house(),
+            "asking": Prometheus(self.engine).run(),
+            "calendars": self.feeds.run(),
         }
         if self.options.auto_reload_seconds > 0:
             loops["auto-reload"] = self._watch_files()
@@ -225,6 +245,16 @@ class Daemon:
             await site.start()
             first = first or site.name
         return first
+
+    def _tell_addresses(self) -> None:
+        """Say what has to be entered at the providers, so that answers find their way back here."""
+        providers, path = {spec.provider for spec in self.engine.ruleset.channels.values()}, self.outside.callback_path
+        if "twilio" in providers:
+            known = {"texts": path("twilio", "sms", INBOUND), "calls": path("twilio", "voice-inbound", INBOUND)}
+            logger.info("enter these at your numbers in Twilio's console", **known)
+        if "slack" in providers:
+            url = f"{self.outside.external_url}/callbacks/slack/actions"
+            logger.info("enter this at your Slack app's interactivity", url=url)
 
     # -------------------------------------------------------------------------------------------------------- working
 
@@ -259,8 +289,11 @@ class Daemon:
                     await self.engine.submit(Remark(kind="clock_jump", body={"seconds": round(jump, 3)}))
                 self.metrics.show_open(await self.engine.read(lambda tx: tx.count_open()), now)
                 await self.figures.keep(self.engine)
-                if elapsed - looked_far_at > FAR_LOOK_SECONDS or self.looked_far_for != self.engine.ruleset.hash:
-                    looked_far_at, self.looked_far_for = elapsed, self.engine.ruleset.hash
+                # by identity: an override, a calendar that changed and new rules each make another one of these
+                known = (self.engine.ruleset, self.engine.world.overrides)
+                same = all(one is other for one, other in zip(known, self.looked_far_for, strict=False))
+                if elapsed - looked_far_at > FAR_LOOK_SECONDS or not same:
+                    looked_far_at, self.looked_far_for = elapsed, known
                     await self._look_far(now)
             except StoreUnavailableError as error:
                 logger.warning("cannot keep house", error=str(error))
@@ -294,7 +327,7 @@ class Daemon:
             self.supervisor.ready(f"rules refused, paging with {self.engine.ruleset.hash[:6]}")
             return error.findings
         before = self.engine.ruleset
-        await self.engine.reload(ruleset)
+        await self.feeds.put_in_force(ruleset)
         self.metrics.prepare(ruleset)
         self.metrics.reloaded(ok=True, now=now)
         self.sender.use(ruleset, channels)
@@ -322,13 +355,14 @@ class Daemon:
         loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(self.reload(), name="reload"))
 
     async def _end(self, runner: web.AppRunner) -> None:
-        """Stop the intake, let sends under way end, keep the figures; the finally blocks do the rest."""
+        """Stop the intake, let sends and commits under way end, keep the figures; the finally blocks do the rest."""
         logger.info("stopping")
         self.supervisor.stopping()
         self.engine.ready = False
         for site in list(runner.sites):
             await site.stop()
         await self.sender.drain()
+        await self.engine.finish()
         await self.figures.keep(self.engine, anyway=True)
 
 
@@ -345,19 +379,6 @@ def build_channels(ruleset: Ruleset, outside: Outside, switchboard: Switchboard 
     return channels
 
 
-def fingerprint(rules: Path) -> tuple[tuple[str, int, int], ...]:
-    """Return what tells one state of the rule files from another: name, size and time of each, links followed."""
-    paths = sorted(rules.rglob("*.y*ml")) if rules.is_dir() else [rules]
-    found = []
-    for path in paths:
-        try:
-            stat = path.stat()
-        except OSError:
-            continue  # between two states of a mounted volume; the next look sees the new one
-        found.append((str(path), stat.st_size, stat.st_mtime_ns))
-    return tuple(found)
-
-
 def _server_secret(tx: Tx) -> bytes:
     """Return the key that signs links, sessions and callbacks; made once, kept in the database, never shown."""
     known = tx.setting(SECRET_SETTING)
@@ -365,13 +386,6 @@ def _server_secret(tx: Tx) -> bytes:
         known = secrets.token_hex(32)
         tx.set_setting(SECRET_SETTING, known)
     return bytes.fromhex(known)
-
-
-def _secrets_of(ruleset: Ruleset) -> Iterator[str]:
-    for spec in ruleset.channels.values():
-        for value in spec.settings.values():
-            if isinstance(value, Secret):
-                yield value.reveal()
 
 
 def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -7,12 +7,14 @@ Rules:
   numbers (`…21`).
 - One event is one line, whatever an alert's text holds.
 - The lines of libraries that log by the standard library take the same way.
+- A line that cannot be written (disk full, reader gone) is dropped; it never ends the daemon.
 """
 
 import logging
 import re
-from collections.abc import Iterable, Mapping, MutableMapping
-from typing import Any, TextIO, TypeAlias
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO, TypeAlias, cast
 
 import structlog
 
@@ -110,10 +112,10 @@ def configure(
     structlog.configure(
         processors=[*shared, render],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Undaunted(stream))),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(stream)
+    handler = logging.StreamHandler(cast("TextIO", _Undaunted(stream)))
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared[:4]],
@@ -123,6 +125,35 @@ def configure(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(max(LEVELS[level], logging.INFO))
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Write no line meanwhile: what happens in a simulation is told by whoever plays it."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
+class _Undaunted:
+    """A stream whose lines are dropped when they cannot be written: a full disk must not silence the pager too."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write if it can be done."""
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush if it can be done."""
+        with suppress(OSError):
+            self._stream.flush()
 
 
 def _logfmt(logger: object, method: str, event: Event) -> str:

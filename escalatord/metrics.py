@@ -76,6 +76,8 @@ class Metrics:
                 self.notifications.labels(*lane, result)
             for reason in DeliveryReason:
                 self.notifications_failed.labels(*lane, reason.value)
+        for template in ruleset.templates:
+            self.template_fallbacks.labels(template)
         lanes = {(name, channel.provider) for name, channel in ruleset.channels.items()}
         for lane in self._lanes - lanes:
             self._channel_up.remove(*lane)
@@ -126,6 +128,10 @@ class Metrics:
         """Show whether a channel's breaker lets messages through."""
         if (channel, provider) in self._lanes:
             self._channel_up.labels(channel, provider).set(up)
+
+    def template_fell_back(self, template: str) -> None:
+        """Count a message that a template of the rules failed to word."""
+        self.template_fallbacks.labels(template).inc()
 
     def show_open(self, rows: Iterable[OpenRow], now: datetime | None) -> None:
         """Tell how many incidents are open: (policy, severity, state, count, oldest un-acked opening) each."""
@@ -191,6 +197,11 @@ class Metrics:
         )
         self.delivery_seconds = self._histogram(
             "delivery_seconds", "From the start of an attempt until the provider took it" + NODE, DELIVERY_BOUNDS, *lane
+        )
+        self.template_fallbacks = self._counter(
+            "template_fallbacks",
+            "Messages that a template failed to word, told in the built-in text" + NODE,
+            "template",
         )
         self._channel_up = self._gauge("channel_up", "1 while a channel's breaker lets messages through" + NODE, *lane)
 

@@ -1,5 +1,6 @@
 """Logs: one line per event, no secrets, no phone numbers."""
 
+import errno
 import io
 import json
 import logging
@@ -164,3 +165,25 @@ def test_unknown_words_are_refused(level: str, form: str) -> None:
 def test_phone_mask_keeps_two_digits() -> None:
     """Two digits are enough to tell one's own phones apart, and too few to call."""
     assert mask_phone(PHONE) == "…21"
+
+
+def test_a_line_that_cannot_be_written_is_dropped() -> None:
+    """A full disk under the log must not end the daemon, nor keep later lines from being written."""
+
+    class FullDisk(io.StringIO):
+        full = True
+
+        def write(self, text: str) -> int:
+            if self.full:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return super().write(text)
+
+    stream = FullDisk()
+    configure(StoppedClock(), stream)
+    structlog.get_logger().error("lost")
+    logging.getLogger("asyncio").error("lost too")
+    stream.full = False
+    structlog.get_logger().error("kept")
+    assert [line for line in stream.getvalue().splitlines() if line] == [
+        "ts=2026-10-24T03:11:14.005Z level=error msg=kept"
+    ]

@@ -44,6 +44,22 @@ FAMILIES: Mapping[str, Mapping[str, Verb]] = {
             "Say who is on call, and why.",
             'escalatord oncall payments-primary --at "2026-12-25 03:00 Europe/Madrid"',
         ),
+        "simulate": Verb(
+            "simulate:simulate",
+            "Play an alert through the rules, in no time, with nobody's phone.",
+            'escalatord simulate --alert checkout-5xx --at "2026-10-25 01:50 Europe/Madrid" \\\n'
+            '      --people "ana: no answer; bo: acks by call after 40s"\n'
+            '  escalatord simulate --alert disk-full --every 30m --for 28d --at "2026-12-21 00:00 Europe/Madrid"',
+        ),
+        "test": Verb(
+            "cases:test", "Run the tests that stand beside the rules.", "escalatord test rules --junit tests.xml"
+        ),
+        "diff": Verb(
+            "diff:diff",
+            "Say what other rules would change, and for which alerts.",
+            "escalatord diff rules ../new-rules --alerts rules/payloads",
+        ),
+        "fmt": Verb("fmt:fmt", "Write rule files tidily, meaning untouched.", "escalatord fmt rules --check"),
         "schema": Verb("check:schema", "Print the JSON Schema of the rules.", "escalatord schema > rules.schema.json"),
     },
     "Look": {
@@ -67,7 +83,32 @@ FAMILIES: Mapping[str, Mapping[str, Verb]] = {
             "incident:raise_", "Open an incident by hand.", 'escalatord raise "checkout is down" --service checkout'
         ),
     },
+    "Plan it": {
+        "override": Verb(
+            "override:override",
+            "Let somebody stand in; list and cancel.",
+            "escalatord override payments-primary bo --for 8h --why dentist\n"
+            '  escalatord override payments-primary bo --from "2026-12-24 08:00" --to "2026-12-27 08:00"\n'
+            "  escalatord override list\n"
+            "  escalatord override cancel 7",
+        ),
+        "swap": Verb(
+            "override:swap",
+            "Let two people exchange their next shifts.",
+            "escalatord swap platform-primary noa kai --why holidays",
+        ),
+        "calendar": Verb(
+            "oncall:calendar",
+            "Print a schedule as iCalendar, or the address to subscribe to it.",
+            "escalatord calendar payments-primary > payments.ics\n  escalatord calendar payments-primary --subscribe",
+        ),
+    },
     "Keep it": {
+        "catalog": Verb(
+            "catalog:catalog",
+            "Take services over from Backstage or a table.",
+            "escalatord catalog import catalog-info.yaml --rules rules --diff",
+        ),
         "token": Verb(
             "token:token",
             "Make, list and revoke API tokens.",

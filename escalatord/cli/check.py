@@ -6,39 +6,59 @@ Exit: 0 fine (or warnings only), 1 findings, 2 usage, 3 the rules cannot be read
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from escalatord.clock import SystemClock
 from escalatord.errors import ConfigError, Finding
 
+if TYPE_CHECKING:
+    from escalatord.config.coverage import Proof  # pydantic is not paid for by --help
+
 EXIT_FINDINGS = 1
 EXIT_UNREADABLE = 3
 CODE_UNREADABLE = "E001"
+TABLE_HEAD = ("if nobody answers", "severity", "a human", "a second one", "last resort", "with one thing dead")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Examined:
+    """What came of looking at rules; no figures and no proof when they cannot be loaded."""
+
+    findings: Sequence[Finding]
+    figures: Mapping[str, object] = field(default_factory=dict)
+    proof: "Proof | None" = None
 
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path), default=Path("rules"))
-@click.option("--format", "style", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@click.option("--format", "style", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True)
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
+@click.option("--quiet", is_flag=True, help="Findings only, without the table of worst cases.")
 @click.option("--at", "at", metavar="TIME", help='Check as if it were "2026-10-24 03:11 Europe/Madrid".')
 @click.option("--without-secrets", is_flag=True, help="Do not ask for secret files and variables (for CI).")
-def check(path: Path, style: str, at: str | None, *, strict: bool, without_secrets: bool) -> None:
-    """Check the rules in PATH (a directory or one file, default: rules) and say everything that is wrong."""
+def check(path: Path, style: str, at: str | None, *, strict: bool, quiet: bool, without_secrets: bool) -> None:
+    """Check the rules in PATH (a directory or one file, default: rules) and say everything that is wrong.
+
+    Looks at every minute of the 90 days from now (or --at) on: who is there, and how soon a human is told.
+    """
     now = SystemClock().now() if at is None else _instant(at)
-    findings, figures = examine(path, now, without_secrets=without_secrets)
+    examined = examine(path, now, without_secrets=without_secrets)
+    findings = examined.findings
     errors = sum(finding.level == "error" for finding in findings)
-    warnings = len(findings) - errors
     if style == "json":
-        click.echo(as_json(findings, figures))
+        click.echo(as_json(examined))
+    elif style == "sarif":
+        click.echo(_as_sarif(examined, path))
     else:
-        click.echo(as_text(findings, figures, path))
+        click.echo(as_text(findings, examined.figures, path, () if quiet else proof_lines(examined.proof)))
     if findings and all(finding.code == CODE_UNREADABLE for finding in findings):
         raise SystemExit(EXIT_UNREADABLE)
-    if errors or (strict and warnings):
+    if errors or (strict and findings):
         raise SystemExit(EXIT_FINDINGS)
 
 
@@ -50,17 +70,16 @@ def schema() -> None:
     click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
 
 
-def examine(
-    path: Path, now: datetime, *, without_secrets: bool = False
-) -> tuple[Sequence[Finding], Mapping[str, object]]:
-    """Return every finding about the rules at `path`, and figures about them (none when they cannot be loaded)."""
+def examine(path: Path, now: datetime, *, without_secrets: bool = False) -> Examined:
+    """Return every finding about the rules at `path`, with figures and the proof when they can be loaded."""
+    from escalatord.config.coverage import prove  # noqa: PLC0415 - as in schema
     from escalatord.config.lint import lint  # noqa: PLC0415 - as in schema
-    from escalatord.config.load import load  # noqa: PLC0415 - as in schema
+    from escalatord.config.load import in_order, load  # noqa: PLC0415 - as in schema
 
     try:
-        loaded = load(path, need_secrets=not without_secrets)
+        loaded = load(path, need_secrets=not without_secrets, now=now)
     except ConfigError as error:
-        return error.findings, {}
+        return Examined(findings=error.findings)
     rules = loaded.ruleset
     figures: Mapping[str, object] = {
         "hash": rules.hash,
@@ -71,11 +90,19 @@ def examine(
         "schedules": len(rules.schedules),
         "sources": len(rules.sources),
     }
-    return lint(loaded, now), figures
+    proof = prove(loaded, now)
+    found = [*lint(loaded, now), *proof.findings]
+    if rules.templates:
+        from escalatord.cli.recorded import recorded_alerts  # noqa: PLC0415 - as in schema
+        from escalatord.config.template_trials import try_templates  # noqa: PLC0415 - as in schema
+
+        found += try_templates(loaded, recorded_alerts(path, rules, now), now)
+    findings = tuple(sorted(found, key=in_order))
+    return Examined(findings=findings, figures=figures, proof=proof)
 
 
-def as_text(findings: Sequence[Finding], figures: Mapping[str, object], path: Path) -> str:
-    """Return findings as lines for a human: place, code and sentence, the fix below, a summary last."""
+def as_text(findings: Sequence[Finding], figures: Mapping[str, object], path: Path, proved: Sequence[str] = ()) -> str:
+    """Return findings as lines for a human: place, code and sentence, the fix below, what is proved, a summary last."""
     lines: list[str] = []
     for finding in findings:
         mark = " warning:" if finding.level == "warning" else ""
@@ -83,6 +110,7 @@ def as_text(findings: Sequence[Finding], figures: Mapping[str, object], path: Pa
         lines.append(f"{place} {finding.code}{mark} {finding.say}")
         if finding.fix:
             lines.append(f"    fix: {finding.fix}")
+    lines += proved
     errors = sum(finding.level == "error" for finding in findings)
     if findings:
         lines.append(f"{_count(errors, 'error')}, {_count(len(findings) - errors, 'warning')} in {path}")
@@ -94,15 +122,40 @@ def as_text(findings: Sequence[Finding], figures: Mapping[str, object], path: Pa
     return "\n".join(lines)
 
 
-def as_json(findings: Sequence[Finding], figures: Mapping[str, object]) -> str:
-    """Return findings as one JSON object for tools."""
-    errors = sum(finding.level == "error" for finding in findings)
-    shown = [{key: getattr(finding, key) for key in Finding.__slots__} for finding in findings]
-    return json.dumps(
-        {"errors": errors, "warnings": len(findings) - errors, "figures": dict(figures), "findings": shown},
-        indent=2,
-        ensure_ascii=False,
-    )
+def proof_lines(proof: "Proof | None") -> list[str]:
+    """Return the table of worst cases, and what is proved; nothing without a proof."""
+    if proof is None:
+        return []
+    rows = [TABLE_HEAD, *proof.table]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(TABLE_HEAD))]
+    table = ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    return [*table, *(f"proved: {claim}" for claim in proof.claims)]
+
+
+def as_json(examined: Examined) -> str:
+    """Return findings and proof as one JSON object for tools."""
+    errors = sum(finding.level == "error" for finding in examined.findings)
+    shown = [{key: getattr(finding, key) for key in Finding.__slots__} for finding in examined.findings]
+    whole = {
+        "errors": errors,
+        "warnings": len(examined.findings) - errors,
+        "figures": dict(examined.figures),
+        "findings": shown,
+        "proof": _as_mapping(examined.proof),
+    }
+    return json.dumps(whole, indent=2, ensure_ascii=False)
+
+
+def _as_mapping(proof: "Proof | None") -> Mapping[str, object]:
+    from escalatord.config.coverage import as_mapping  # noqa: PLC0415 - as in schema
+
+    return as_mapping(proof) if proof is not None else {}
+
+
+def _as_sarif(examined: Examined, path: Path) -> str:
+    from escalatord.config.sarif import as_sarif  # noqa: PLC0415 - as in schema
+
+    return as_sarif(examined.findings, path, _as_mapping(examined.proof))
 
 
 def _count(number: int, noun: str) -> str:

@@ -144,7 +144,9 @@ def summary(incident: Mapping[str, Any]) -> str:
     for rung in incident["next"]:
         if rung["track"] == track["name"] and rung["tier"] > track["tier"]:
             names = ", ".join(_first_name(name) for name in rung["names"])
-            return output.clean(f"{line}, in {format_duration(rung['in_seconds'])} → {names}")
+            # counted from the opening: at twenty times the speed the question itself takes seconds
+            after = output.seconds_between(incident["opened_at"], rung["at"]) or 0.0
+            return output.clean(f"{line}, in {format_duration(after)} → {names}")
     return output.clean(line)
 
 

@@ -1,6 +1,7 @@
 """`escalatord explain`: why these people and not others, why now, why at all. Also for the page that did not happen.
 
-Everything is told from what the daemon stored when it decided; nothing is decided again here, but with `--alert`.
+Everything is told from what the daemon stored when it decided; nothing is decided again here, but with `--alert`, where
+the rules are asked: the daemon's, or with `--rules` those of a directory, at any time, without a daemon.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,8 +13,10 @@ import click
 
 from escalatord.cli import output
 from escalatord.cli.client import Client, number_of, with_client
+from escalatord.cli.foretold import foretold
 from escalatord.cli.incident import ladder, state_words
 from escalatord.cli.payloads import ALERTMANAGER, PAYLOAD_BYTES_MAX
+from escalatord.cli.sooner import as_of, why_not_sooner
 from escalatord.core.units import format_duration
 
 TOLD_ELSEWHERE = frozenset({"opened", "delivery", "first_paged"})
@@ -26,15 +29,33 @@ ALERTS_SHOWN_MAX = 5
     "--alert", "file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="What would this body do?"
 )
 @click.option("--source", default=ALERTMANAGER, show_default=True, help="The source that --alert is tried as.")
+@click.option("--rules", type=click.Path(path_type=Path), help="With --alert: ask these rules; no daemon is asked.")
+@click.option("--at", "at", metavar="TIME", help="As it was then; of an alert (with --rules), as if it were then.")
 @with_client
-def explain(subject: str | None, file: Path | None, source: str, client: Client, as_json: bool) -> None:
+def explain(
+    *,
+    subject: str | None,
+    file: Path | None,
+    source: str,
+    rules: Path | None,
+    at: str | None,
+    client: Client,
+    as_json: bool,
+) -> None:
     """Say why SUBJECT, an incident (INC-142) or an alert (SOURCE/FINGERPRINT), paged these people, or nobody.
 
     With --alert the rules are asked what they would make of a body; nothing is stored and nobody is paged.
     """
     if (subject is None) == (file is None):
         raise click.UsageError("Say what to explain: INC-142, SOURCE/FINGERPRINT, or --alert FILE.")
-    if file is not None:
+    if rules is not None and file is None:
+        raise click.UsageError("--rules goes with --alert FILE: of what happened, the daemon knows why.")
+    if at is not None and rules is None and (subject is None or "/" in subject):
+        raise click.UsageError("--at goes with INC-142, or with --alert FILE --rules DIRECTORY.")
+    if file is not None and rules is not None:
+        found = foretold(rules, file, source, at)
+        lines = tried(found)
+    elif file is not None:
         found, lines = _tried(client, file, source)
     elif subject is not None and "/" in subject:
         place, _, fingerprint = subject.partition("/")
@@ -42,6 +63,8 @@ def explain(subject: str | None, file: Path | None, source: str, client: Client,
         lines = judged(found)
     else:
         found = client.get(f"/api/v1/incidents/{number_of(subject or '')}")
+        if at is not None:
+            found = as_of(found, at)
         lines = explained(found)
     if as_json:
         output.say_json(found)
@@ -59,8 +82,9 @@ def explained(incident: Mapping[str, Any]) -> Iterator[str]:
     yield from output.section("why it exists", [*_received(incident), *causes])
     yield from output.section("why this person", why["why_this_person"])
     yield from output.section("what was done", _done(incident))
-    yield from output.section("what is true", [state_words(incident)])
+    yield from output.section("what is true", [incident.get("as_of") or state_words(incident)])
     yield from output.section("what is next", ladder(incident["next"]))
+    yield from output.section("why not sooner", why_not_sooner(incident))
 
 
 def judged(alert: Mapping[str, Any]) -> Iterator[str]:
@@ -84,6 +108,8 @@ def tried(answer: Mapping[str, Any]) -> Iterator[str]:
         yield output.clean("  ".join(["dry run", item["fingerprint"], item["status"]]), output.COLUMNS_MAX)
         yield from output.section("what", [item["title"]])
         yield from _verdict(item["verdict"])
+        for key, say in (item.get("foretold") or {}).items():
+            yield from output.section(key, [say])
     for item in answer["rejected"]:
         yield output.clean(f"refused {item['at']}: {item['say']} ({item['error']})")
 
@@ -136,10 +162,20 @@ def _verdict(verdict: Mapping[str, Any] | None) -> Iterator[str]:
         lines = [f"{reason['rule']}: {reason['say']}"]
         lines += [f"{'yes' if yes else 'no ':<3} {text}: {seen}" for text, seen, yes in reason.get("predicates") or []]
         yield from output.section("rule", lines)
-    for severity, at in (verdict.get("held") or {}).items():
-        yield from output.section("waits", [f"{severity} since {output.clock(at)}"])
+    for key, at in (verdict.get("held") or {}).items():
+        yield from output.section(*_held(key, output.clock(at)))
     if verdict.get("next_at"):
         yield from output.section("looks again", [output.clock(verdict["next_at"], day=True)])
+
+
+def _held(key: str, since: str) -> tuple[str, list[str]]:
+    """Return what a rule holds on to, as a section: a claim, the time it is clear, a question, or a `for`."""
+    rule, claimed, severity = key.partition("!")
+    if claimed:
+        return "holds", [f"{severity} by {rule} since {since}, until it is clear"]
+    if key.startswith("?"):
+        return "asks", [f"{key[1:]} since {since}"]
+    return "waits", [f"{key} since {since}"]
 
 
 def _labels(labels: Mapping[str, str]) -> str:

@@ -95,5 +95,5 @@ def line(entry: Mapping[str, Any]) -> str:
     incident = entry["incident"]
     head = f"{output.clock(entry['at'])}  {incident['label']}  {incident['severity']}  "
     if entry["kind"] == "opened":
-        return output.clean(f"{head}{entry['say']}: {incident['title']}", output.COLUMNS_MAX)
+        return output.clean(f"{head}{incident['title']}. {entry['say']}", output.COLUMNS_MAX)
     return output.clean(head + entry["say"], output.COLUMNS_MAX)

@@ -13,7 +13,9 @@ import phonenumbers
 from escalatord.config.schema_wiring import KIND_OF_WORD, PROVIDERS, ChannelPart
 from escalatord.config.secrets import FILE_PREFIX, Secret, Values, unresolved
 from escalatord.config.sections import Entry, Sections
+from escalatord.core.calendar import Calendar
 from escalatord.core.roster import ChannelKind, ChannelSpec
+from escalatord.core.schedule import Feed
 from escalatord.errors import Finding
 
 ADDRESS_KEYS = ("sms", "call", "slack", "email")
@@ -26,11 +28,14 @@ FIX_SECRET = "put it in a file and write file:NAME"  # noqa: S105 - a sentence a
 
 @dataclass(slots=True)
 class Wiring:
-    """What came of people's addresses, channels' settings and sources' tokens."""
+    """What came of people's addresses, channels' settings, sources' tokens, calendars and schedules' feeds."""
 
     addresses: dict[str, dict[str, str]] = field(default_factory=dict)
     channels: dict[str, ChannelSpec] = field(default_factory=dict)
     token_hashes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    bearer: Secret | str = ""
+    calendars: dict[str, Calendar] = field(default_factory=dict)
+    feeds: dict[str, Feed] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -43,6 +48,8 @@ def wire(sections: Sections, values: Values) -> Wiring:
         wiring.addresses[entry.name] = _addresses(entry, values, wiring.findings)
     for entry in sections.valid("sources"):
         _tokens(entry, values, wiring)
+    for entry in sections.valid("prometheus"):
+        _bearer(entry, values, wiring)
     own = {
         number: spec.name
         for spec in wiring.channels.values()
@@ -182,3 +189,11 @@ def _tokens(entry: Entry, values: Values, wiring: Wiring) -> None:
             continue
         hashes.append(secret.sha256())
     wiring.token_hashes[entry.name] = tuple(hashes)
+
+
+def _bearer(entry: Entry, values: Values, wiring: Wiring) -> None:
+    if entry.part.bearer is not None:
+        try:
+            wiring.bearer = _secret(entry, entry.part.bearer, values, wiring.findings, "bearer")
+        except ValueError as error:
+            wiring.findings.append(entry.find("E027", f"`bearer`: {error}", "bearer", fix=FIX_SECRET))

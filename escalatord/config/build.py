@@ -5,12 +5,15 @@ from dataclasses import replace
 from typing import Any
 
 from escalatord.config.addresses import Wiring
+from escalatord.config.build_rules import exception, prometheus, service, threshold
 from escalatord.config.canonical import content_hash
 from escalatord.config.fields import rotation
-from escalatord.config.references import conditions_of, default_plan, fact_source, levels_of
-from escalatord.config.schema import ExceptionPart, LevelPart, PolicyPart, ThresholdPart, TierPart, TrackPart
-from escalatord.config.schema_people import SchedulePart
+from escalatord.config.fields_hours import CalendarNamed
+from escalatord.config.references import default_plan, fact_source
+from escalatord.config.schema import PolicyPart, TierPart, TrackPart
+from escalatord.config.schema_people import LayerPart, SchedulePart
 from escalatord.config.sections import Entry, Sections
+from escalatord.config.templates import template
 from escalatord.core.alert import SEVERITIES, Severity
 from escalatord.core.matchers import MatcherIndex
 from escalatord.core.policy import (
@@ -27,7 +30,6 @@ from escalatord.core.policy import (
     TrackPolicy,
 )
 from escalatord.core.roster import Person
-from escalatord.core.rules import AllOf, AnyOf, Condition, ExceptionRule, Level, Service, ThresholdRule, Unless
 from escalatord.core.ruleset import Ruleset, SourceSpec, Unmatched
 from escalatord.core.schedule import Layer, Override, Schedule
 from escalatord.core.wallclock import parse_when
@@ -37,8 +39,8 @@ def ruleset(sections: Sections, wiring: Wiring) -> Ruleset:
     """Return the rule set that `sections` describe, with content hashes."""
     plans = {entry.name: _plan(entry) for entry in sections.valid("contact_plans")}
     policies = {entry.name: _policy(entry, plans) for entry in sections.valid("policies")}
-    thresholds = tuple(_threshold(entry.part) for entry in sections.valid("thresholds"))
-    exceptions = tuple(_exception(entry.part) for entry in sections.valid("exceptions"))
+    thresholds = tuple(threshold(entry.part) for entry in sections.valid("thresholds"))
+    exceptions = tuple(exception(entry.part) for entry in sections.valid("exceptions"))
     unmatched = sections.valid("unmatched")[0].part
     built = Ruleset(
         hash="",
@@ -47,14 +49,18 @@ def ruleset(sections: Sections, wiring: Wiring) -> Ruleset:
         people={entry.name: _person(entry, wiring) for entry in sections.valid("people")},
         teams={entry.name: tuple(entry.part.members) for entry in sections.valid("teams")},
         roles={entry.name: tuple(entry.part.holders) for entry in sections.valid("roles")},
-        schedules={entry.name: _schedule(entry) for entry in sections.valid("schedules")},
+        schedules={entry.name: _schedule(entry, wiring) for entry in sections.valid("schedules")},
+        calendars=wiring.calendars,
         channels=wiring.channels,
         contact_plans=plans,
         facts={entry.name: fact_source(entry) for entry in sections.valid("facts")},
-        services={entry.name: _service(entry) for entry in sections.valid("services")},
+        services={entry.name: service(entry) for entry in sections.valid("services")},
         thresholds=thresholds,
         exceptions=exceptions,
+        regimes={entry.name: entry.part for entry in sections.valid("regimes")},
+        prometheus=next((prometheus(entry.part, wiring.bearer) for entry in sections.valid("prometheus")), None),
         sources={entry.name: _source(entry, wiring) for entry in sections.valid("sources")},
+        templates={entry.name: template(entry) for entry in sections.valid("templates")},
         threshold_index=MatcherIndex([rule.match for rule in thresholds]),
         exception_index=MatcherIndex([rule.match for rule in exceptions]),
     )
@@ -129,6 +135,7 @@ def _tier(number: int, part: TierPart, plans: Mapping[str, ContactPlan]) -> Tier
         within_seconds=part.within,
         remind_seconds=tuple(sorted(part.remind)),
         plan=_plan_of(part.plan, plans),
+        template=_text(part.template),
     )
 
 
@@ -176,18 +183,9 @@ def _person(entry: Entry, wiring: Wiring) -> Person:
     )
 
 
-def _schedule(entry: Entry) -> Schedule:
+def _schedule(entry: Entry, wiring: Wiring) -> Schedule:
     part: SchedulePart = entry.part
-    layers = tuple(
-        Layer(
-            name=layer.name or f"layer {number}",
-            timezone=layer.timezone or part.timezone,
-            rotation=rotation(layer.rotate, layer.handoff, layer.starts),
-            people=tuple(layer.people),
-            active=layer.active,
-        )
-        for number, layer in enumerate(part.layers, start=1)
-    )
+    layers = tuple(_layer(number, layer, part, wiring) for number, layer in enumerate(part.layers, start=1))
     overrides = tuple(
         Override(
             schedule=entry.name,
@@ -204,61 +202,23 @@ def _schedule(entry: Entry) -> Schedule:
         layers=layers,
         overrides=overrides,
         when_empty=tuple(part.when_empty),
+        feed=wiring.feeds.get(entry.name),
     )
 
 
-def _service(entry: Entry) -> Service:
-    part = entry.part
-    return Service(
-        name=entry.name,
-        owner=_text(part.owner),
-        policy=_text(part.policy),
-        revenue_per_hour=part.revenue_per_hour,
-        segments=tuple(part.segments),
-        regulated=tuple(part.regulated),
-        depends_on=tuple(part.depends_on),
-        runbook=_text(part.runbook),
-    )
-
-
-def _condition(part: LevelPart) -> Condition | None:
-    conditions = tuple(condition for _, condition in conditions_of(part))
-    if part.any_:
-        return AnyOf(parts=conditions)
-    if part.all_:
-        return AllOf(parts=conditions)
-    return conditions[0] if conditions else None
-
-
-def _threshold(part: ThresholdPart) -> ThresholdRule:
-    levels = tuple(
-        Level(severity=Severity(word), condition=_condition(level), for_seconds=level.for_)
-        for word, level in levels_of(part.severity)
-    )
-    return ThresholdRule(
-        name=part.name,
-        match=part.match,
-        levels=levels,
-        unless=tuple(Unless(match=one.match, why=one.why) for one in part.unless),
-        policy=_text(part.policy),
-        owner=_text(part.owner),
-        review_by=part.review_by.isoformat() if part.review_by else "",
-        group_by=tuple(part.group_by),
-        repage_on_new_alert=part.repage_on_new_alert,
-    )
-
-
-def _exception(part: ExceptionPart) -> ExceptionRule:
-    return ExceptionRule(
-        name=part.name,
-        match=part.match,
-        severity=Severity(part.severity),
-        policy=_text(part.policy),
-        start_at=part.start_at,
-        also=tuple(part.also),
-        why=part.why,
-        owner=_text(part.owner),
-        group_by=tuple(part.group_by),
+def _layer(number: int, part: LayerPart, schedule: SchedulePart, wiring: Wiring) -> Layer:
+    turns = None if part.rotate is None or part.starts is None else rotation(part.rotate, part.handoff, part.starts)
+    active = part.active
+    named = active if isinstance(active, CalendarNamed) else None
+    return Layer(
+        name=part.name or f"layer {number}",
+        timezone=part.timezone or schedule.timezone,
+        rotation=turns,
+        people=tuple(part.people),
+        active=() if active is None or isinstance(active, CalendarNamed) else active,
+        calendar=wiring.calendars[named.calendar] if named else None,
+        off_hours=named is not None and named.off_hours,
+        shadow=part.shadow,
     )
 
 

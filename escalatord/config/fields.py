@@ -46,7 +46,7 @@ def refuse(code: str, say: str, fix: str = "") -> PydanticCustomError:
     return PydanticCustomError(code, "{say}", {"say": say, "fix": fix})
 
 
-def _text(value: object, wanted: str) -> str:
+def text_or_refuse(value: object, wanted: str) -> str:
     """Return `value` when it is text; `wanted` names the thing and shows how to write it."""
     if isinstance(value, str):
         if len(value) > TEXT_CHARS_MAX:
@@ -75,7 +75,7 @@ def found(value: object) -> str:
 
 
 def _duration(value: object) -> float:
-    text = _text(value, "a duration like 90s, 5m or 1h30m")
+    text = text_or_refuse(value, "a duration like 90s, 5m or 1h30m")
     try:
         seconds = parse_duration_seconds(text)
     except ValueError as error:
@@ -93,7 +93,7 @@ def _positive(value: object) -> float:
 
 
 def _matchers(value: object) -> object:
-    text = _text(value, 'matchers like service="checkout", env!~"dev|staging"')
+    text = text_or_refuse(value, 'matchers like service="checkout", env!~"dev|staging"')
     try:
         return parse_matchers(text)
     except ValueError as error:
@@ -101,7 +101,7 @@ def _matchers(value: object) -> object:
 
 
 def _condition(value: object) -> Comparison:
-    text = _text(value, "a condition like transaction_failure_rate > 5%")
+    text = text_or_refuse(value, "a condition like transaction_failure_rate > 5%")
     try:
         return parse_condition(text)
     except ValueError as error:
@@ -109,7 +109,7 @@ def _condition(value: object) -> Comparison:
 
 
 def _target(value: object) -> Target:
-    text = _text(value, "a target like oncall payments-primary")
+    text = text_or_refuse(value, "a target like oncall payments-primary")
     match = TARGET.fullmatch(text.strip())
     if match is None:
         fix = "write person X, team X, role X or oncall SCHEDULE"
@@ -132,7 +132,7 @@ def _stand_in(value: object) -> str:
 
 
 def _zone(value: object) -> str:
-    text = _text(value, "a time zone like Europe/Madrid")
+    text = text_or_refuse(value, "a time zone like Europe/Madrid")
     if not zone_exists(text):
         raise refuse("E024", f'"{text[:80]}" is not a time zone', "use a name like Europe/Madrid or UTC")
     return text
@@ -147,7 +147,7 @@ def wall_time(text: str) -> time:
 
 
 def _handoff(value: object) -> tuple[int | None, time]:
-    text = _text(value, "a hand-off like Mon 09:00 or 09:00")
+    text = text_or_refuse(value, "a hand-off like Mon 09:00 or 09:00")
     match = HANDOFF.fullmatch(text.strip())
     if match is None:
         raise refuse("E024", f'"{text[:40]}" is not a hand-off', "write it like Mon 09:00 or 09:00")
@@ -158,20 +158,8 @@ def _handoff(value: object) -> tuple[int | None, time]:
         raise refuse("E024", str(error)) from None
 
 
-def _active(value: object) -> tuple[time, time]:
-    text = _text(value, "hours like 08:00-20:00")
-    start, _, end = (part.strip() for part in text.partition("-"))
-    try:
-        window = wall_time(start), time(0, 0) if end == "24:00" else wall_time(end)
-    except ValueError:
-        raise refuse("E024", f'"{text[:40]}" are not hours', "write them like 08:00-20:00") from None
-    if window[0] == window[1]:
-        raise refuse("E024", "these hours are empty", "leave `active` out for the whole day")
-    return window
-
-
 def _rotate(value: object) -> tuple[RotationUnit, int]:
-    text = _text(value, "a rotation like weekly or 12 hours")
+    text = text_or_refuse(value, "a rotation like weekly or 12 hours")
     if text in ROTATION_WORDS:
         return ROTATION_WORDS[text], 1
     match = ROTATE.fullmatch(text)
@@ -182,7 +170,7 @@ def _rotate(value: object) -> tuple[RotationUnit, int]:
 
 
 def _date(value: object) -> date:
-    text = _text(value, "a date like 2026-10-05")
+    text = text_or_refuse(value, "a date like 2026-10-05")
     try:
         day = date.fromisoformat(text)
     except ValueError:
@@ -194,7 +182,7 @@ def _date(value: object) -> date:
 
 
 def _at_least(value: object) -> str:
-    text = _text(value, "a condition like severity >= error")
+    text = text_or_refuse(value, "a condition like severity >= error")
     match = SEVERITY_AT_LEAST.fullmatch(text.strip())
     if match is None:
         raise refuse("E022", f'"{text[:80]}" cannot start a track', "write it like severity >= error")
@@ -202,7 +190,7 @@ def _at_least(value: object) -> str:
 
 
 def _money(value: object) -> object:
-    text = _text(value, "money like 120000 EUR")
+    text = text_or_refuse(value, "money like 120000 EUR")
     try:
         quantity = parse_quantity(text)
     except ValueError as error:
@@ -213,7 +201,7 @@ def _money(value: object) -> object:
 
 
 def _path(value: object) -> str:
-    text = _text(value, "a path like $.labels.service")
+    text = text_or_refuse(value, "a path like $.labels.service")
     if not PATH.fullmatch(text):
         raise refuse("E013", f'"{text[:80]}" is not a path', "write it like $.jobs[0].name; filters are not supported")
     return text
@@ -227,7 +215,7 @@ def _one(value: object) -> str:
 
 
 def _fact_from(value: object) -> tuple[str, str]:
-    text = _text(value, "a place like annotation.value")
+    text = text_or_refuse(value, "a place like annotation.value")
     match = FACT_FROM.fullmatch(text)
     if match is None:
         raise refuse("E013", f'"{text[:80]}" is no place of a fact', "write label.X, annotation.X or value.X")
@@ -235,14 +223,14 @@ def _fact_from(value: object) -> tuple[str, str]:
 
 
 def _unit(value: object) -> str:
-    text = _text(value, "a unit like users")
+    text = text_or_refuse(value, "a unit like users")
     if not re.fullmatch("[A-Za-z]{1,32}", text):
         raise refuse("E013", f'"{text[:40]}" is not a unit', "write one word: percent, seconds, users, EUR")
     return text
 
 
 def _web_address(value: object) -> str:
-    text = _text(value, "an address like https://runbooks.example.com/x")
+    text = text_or_refuse(value, "an address like https://runbooks.example.com/x")
     if not re.fullmatch(r"https?://[^\s<>\"']+", text):
         raise refuse("E013", f'"{text[:80]}" is not a web address', "write it with http:// or https://")
     return text
@@ -280,7 +268,6 @@ OwnerText = Annotated[Target, *_field(_owner, "team payments", "person ana")]
 StandIn = Annotated[str, *_field(_stand_in, "person ana")]
 Zone = Annotated[str, *_field(_zone, "Europe/Madrid", "UTC")]
 Handoff = Annotated[tuple[int | None, time], *_field(_handoff, "Mon 09:00", "09:00")]
-Active = Annotated[tuple[time, time], *_field(_active, "08:00-20:00")]
 Rotate = Annotated[tuple[RotationUnit, int], *_field(_rotate, "weekly", "12 hours")]
 Day = Annotated[date, *_field(_date, "2026-10-05", pattern=r"\d{4}-\d\d-\d\d")]
 SeverityFrom = Annotated[str, *_field(_at_least, "severity >= error", pattern=SEVERITY_AT_LEAST.pattern)]

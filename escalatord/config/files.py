@@ -62,6 +62,19 @@ def checksum(root: Path) -> str:
     return digest.hexdigest()
 
 
+def fingerprint(rules: Path) -> tuple[tuple[str, int, int], ...]:
+    """Return what tells one state of the rule files from another: name, size and time of each, links followed."""
+    paths = sorted(rules.rglob("*.y*ml")) if rules.is_dir() else [rules]
+    found = []
+    for path in paths:
+        try:
+            stat = path.stat()
+        except OSError:
+            continue  # between two states of a mounted volume; the next look sees the new one
+        found.append((str(path), stat.st_size, stat.st_mtime_ns))
+    return tuple(found)
+
+
 def folder_of(root: Path) -> Path:
     """Return the directory that references beside the rules are looked up in."""
     return root if root.is_dir() else root.parent

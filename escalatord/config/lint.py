@@ -1,28 +1,30 @@
-"""What is wrong or doubtful about rules that can be loaded: would somebody wake up?
+"""What is wrong or doubtful about rules that can be loaded, as they are written; `coverage` adds what time makes of it.
 
-Errors: E030 a tier reaches nobody now · E031 a plan step never runs · E032 a reminder comes too late · E033 a person
-cannot be reached at all · E034 there is no such tier · E036 a role names itself. Warnings: W040 a tier adds nobody ·
-W041 a source without credentials · W042 a review is due · W043 nothing uses it · W046 a plan that does not reach
-somebody · W047 a schedule has a gap. (W044 a secret in the rules and W045 an unlikely number are found while loading.)
+Errors: E031 a plan step never runs · E032 a reminder comes too late · E033 a person cannot be reached at all · E034
+there is no such tier · E036 a role names itself. Warnings: W041 a source without credentials · W042 a review is due ·
+W043 nothing uses it · W046 a plan that does not reach somebody. (W044 a secret in the rules and W045 an unlikely number
+are found while loading.)
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
+from escalatord.config.criteria import compared
 from escalatord.config.load import Loaded, in_order
-from escalatord.config.references import conditions_of, default_plan, levels_of
+from escalatord.config.references import default_plan
 from escalatord.core.alert import SEVERITIES
-from escalatord.core.policy import ContactPlan, Policy, Target, TargetKind, Tier, TrackPolicy
-from escalatord.core.roster import ChannelKind, ChannelSpec, Person, resolve, usable_channels
-from escalatord.core.ruleset import Ruleset, World
-from escalatord.core.schedule import gaps
+from escalatord.core.policy import ContactPlan, Policy, TargetKind, Tier, TrackPolicy
+from escalatord.core.presence import people_behind
+from escalatord.core.roster import ChannelKind, ChannelSpec, Person, usable_channels
+from escalatord.core.ruleset import Ruleset
 from escalatord.core.units import format_duration
-from escalatord.core.wallclock import Style, format_local
 from escalatord.errors import Finding
 
-GAPS_LOOK_AHEAD = timedelta(days=90)
-USED_SECTIONS = ("contact_plans", "policies", "people", "teams", "roles", "schedules", "channels", "facts")
+USED_SECTIONS = (
+    *("contact_plans", "policies", "people", "teams", "roles"),
+    *("schedules", "calendars", "channels", "facts", "templates"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,6 @@ def lint(loaded: Loaded, now: datetime) -> tuple[Finding, ...]:
     """Return what is wrong or doubtful at the instant `now`, in order of place, with the warnings of loading."""
     found = [
         *loaded.findings,
-        *_tiers(loaded, now),
         *_windows(loaded),
         *_people(loaded),
         *_missing_tiers(loaded),
@@ -55,7 +56,6 @@ def lint(loaded: Loaded, now: datetime) -> tuple[Finding, ...]:
         *_sources(loaded),
         *_reviews(loaded, now.date()),
         *_unused(loaded),
-        *_gaps(loaded, now),
     ]
     return tuple(sorted(found, key=in_order))
 
@@ -69,35 +69,6 @@ def _rungs(ruleset: Ruleset) -> Iterator[_Rung]:
 
 def _channels_of(plan: ContactPlan) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for step in plan.steps for name in (step.by, *step.if_failed)))
-
-
-def _tiers(loaded: Loaded, now: datetime) -> Iterator[Finding]:
-    """Yield tiers that reach nobody now, or nobody but those the tier before has paged."""
-    ruleset = loaded.ruleset
-    world = World(ruleset=ruleset, policies=ruleset.policies)
-    at = format_local(now, "UTC", Style.FULL)
-    reached: dict[tuple[str, str, int], frozenset[str]] = {}
-    for rung in _rungs(ruleset):
-        entry = loaded.sections.entries["policies"][rung.policy.name]
-        channels = _channels_of(rung.tier.plan)
-        resolved = resolve(rung.tier.page, world, now, channels)
-        backup = () if resolved.people else resolve(rung.tier.backup, world, now, channels).people
-        people = frozenset(candidate.person for candidate in (*resolved.people, *backup))
-        reached[rung.policy.name, rung.track.name, rung.number] = people
-        if not people:
-            whys = "; ".join(f"{who}: {why}" for who, why in resolved.rejected[:3]) or "the schedule is empty"
-            fix = "page somebody who is there, add backup: […], or when_empty: […] to the schedule"
-            yield entry.find("E030", f"{rung} reaches nobody at {at} ({whys})", *rung.at, fix=fix)
-        before = reached.get((rung.policy.name, rung.track.name, rung.number - 1), frozenset())
-        if people and people <= before:
-            say = f"{rung} pages nobody whom tier {rung.number - 1} has not paged already ({', '.join(sorted(people))})"
-            yield entry.find("W040", say, *rung.at, fix="page somebody else")
-    for policy in ruleset.policies.values():
-        resort = policy.last_resort
-        if not resolve(resort.page, world, now, _channels_of(resort.plan)).people:
-            entry = loaded.sections.entries["policies"][policy.name]
-            say = f'the last resort of "{policy.name}" reaches nobody at {at}'
-            yield entry.find("E030", say, "last_resort", fix="page a person who always has a phone")
 
 
 def _windows(loaded: Loaded) -> Iterator[Finding]:
@@ -122,7 +93,7 @@ def _windows(loaded: Loaded) -> Iterator[Finding]:
             override = policy.overrides.get(severity)
             if override is None:
                 continue
-            tiers = [tier for track in policy.tracks for tier in track.tiers]
+            tiers = [tier for track in policy.tracks if policy.override(track, severity) for tier in track.tiers]
             says = dict.fromkeys(
                 say
                 for tier in tiers
@@ -145,31 +116,6 @@ def _cut_off(what: str, plan: ContactPlan, within_seconds: float) -> Iterator[st
             )
 
 
-def _behind(targets: Sequence[Target], ruleset: Ruleset) -> frozenset[str]:
-    """Return everybody who could ever stand behind `targets`."""
-    people: set[str] = set()
-    seen: set[Target] = set()
-    waiting = list(targets)
-    while waiting:
-        target = waiting.pop()
-        if target in seen:
-            continue
-        seen.add(target)
-        match target.kind:
-            case TargetKind.PERSON:
-                people.add(target.name)
-            case TargetKind.TEAM:
-                people.update(ruleset.teams[target.name])
-            case TargetKind.ROLE:
-                waiting.extend(ruleset.roles[target.name])
-            case TargetKind.ONCALL:
-                schedule = ruleset.schedules[target.name]
-                people.update(schedule.when_empty)
-                people.update(override.person for override in schedule.overrides)
-                people.update(person for layer in schedule.layers for person in layer.people)
-    return frozenset(people)
-
-
 def _people(loaded: Loaded) -> Iterator[Finding]:
     """Yield people whom a tier could page and no channel (or none of its plan) reaches."""
     ruleset = loaded.ruleset
@@ -183,7 +129,7 @@ def _people(loaded: Loaded) -> Iterator[Finding]:
     ]
     for policy, at, targets, plan in paged:
         planned = [ruleset.channels[name] for name in _channels_of(plan)]
-        for person in sorted(_behind(targets, ruleset)):
+        for person in sorted(people_behind(targets, ruleset)):
             if not usable_channels(ruleset.people[person], human, ()):
                 unreachable.add(person)
             elif not usable_channels(ruleset.people[person], planned, ()) and (plan.name, person) not in told:
@@ -265,19 +211,5 @@ def _unused(loaded: Loaded) -> Iterator[Finding]:
 
 def _compared(loaded: Loaded) -> Iterator[str]:
     for entry in loaded.sections.valid("thresholds"):
-        for _, level in levels_of(entry.part.severity):
-            for _, comparison in conditions_of(level):
-                yield comparison.fact
-
-
-def _gaps(loaded: Loaded, now: datetime) -> Iterator[Finding]:
-    """Yield schedules that somebody pages and in which nobody is on call some time soon."""
-    used = {reference.name for reference in loaded.references if reference.section == "schedules"}
-    for schedule in loaded.ruleset.schedules.values():
-        found = gaps(schedule, now, now + GAPS_LOOK_AHEAD) if schedule.name in used else ()
-        if found:
-            start, end = (format_local(at, schedule.timezone, Style.FULL) for at in found[0])
-            entry = loaded.sections.entries["schedules"][schedule.name]
-            say = f'nobody is on call in "{schedule.name}" from {start} to {end}'
-            more = f" ({len(found)} gaps in {GAPS_LOOK_AHEAD.days} days)" if len(found) > 1 else ""
-            yield entry.find("W047", say + more, fix="add when_empty: [person X] or a layer", key=True)
+        for _, comparison in compared(entry):
+            yield comparison.fact

@@ -3,10 +3,11 @@
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-from escalatord.config import build, files, references
+from escalatord.config import build, calendars, criteria, feeds, files, references, templates
 from escalatord.config.addresses import Wiring, wire
 from escalatord.config.references import Reference
 from escalatord.config.schema import PolicyPart
@@ -31,24 +32,40 @@ class Loaded:
     file_count: int
 
 
-def load(path: Path, *, environ: Mapping[str, str] | None = None, need_secrets: bool = True) -> Loaded:
+def load(
+    path: Path,
+    *,
+    environ: Mapping[str, str] | None = None,
+    need_secrets: bool = True,
+    now: datetime | None = None,
+) -> Loaded:
     """Load the rules at `path`, a directory or one file.
 
     `environ` (default: the process's) gives `${NAME}` and `$CREDENTIALS_DIRECTORY`. With `need_secrets` false, what
     files and variables that are not there would give stands for itself: to check rules where their secrets are not.
+    Holidays and calendar files are read for the time around `now` (default: the clock's).
     Raise ConfigError with every error and warning, in order of place, when there is an error.
     """
     found = files.read(path)
     sections = gather(str(path), found)
     values = Values(files.folder_of(path), os.environ if environ is None else environ, required=need_secrets)
     wiring = wire(sections, values)
+    moment = now or _present(sections)
+    calendars.expand(sections, wiring, moment)
+    feeds.locate(sections, wiring, values, files.folder_of(path))
     named = references.references(sections)
     findings = [*sections.findings, *references.check(sections, named), *_meaning(sections), *wiring.findings]
+    findings += criteria.check(sections)
+    findings += templates.check(sections)
     findings.sort(key=in_order)
     if any(finding.level == "error" for finding in findings):
         raise ConfigError(tuple(findings))
+    ruleset, booked = feeds.book(_built(sections, wiring), sections, files.folder_of(path), moment)
+    findings = sorted([*findings, *booked], key=in_order)
+    if any(finding.level == "error" for finding in booked):
+        raise ConfigError(tuple(findings))
     return Loaded(
-        ruleset=_built(sections, wiring),
+        ruleset=ruleset,
         findings=tuple(findings),
         sections=sections,
         references=tuple(named),
@@ -59,6 +76,15 @@ def load(path: Path, *, environ: Mapping[str, str] | None = None, need_secrets: 
 def in_order(finding: Finding) -> tuple[str, int, int, str]:
     """Return the key that sorts findings by place."""
     return finding.file, finding.line, finding.column, finding.code
+
+
+def _present(sections: Sections) -> datetime:
+    """Return the present instant where it matters, else some instant: a clock costs more imports than most rules."""
+    if sections.valid("calendars") or any(entry.part.ical for entry in sections.valid("schedules")):
+        from escalatord.clock import SystemClock  # noqa: PLC0415 - see above
+
+        return SystemClock().now()
+    return datetime.min.replace(tzinfo=UTC)
 
 
 def _built(sections: Sections, wiring: Wiring) -> Ruleset:
@@ -103,7 +129,7 @@ def _policy(entry: Entry) -> Iterator[Finding]:
 def _schedule(entry: Entry) -> Iterator[Finding]:
     part: SchedulePart = entry.part
     for index, layer in enumerate(part.layers):
-        weekly = layer.rotate[0] is RotationUnit.WEEKLY
+        weekly = layer.rotate is not None and layer.rotate[0] is RotationUnit.WEEKLY
         if layer.handoff is not None and layer.handoff[0] is not None and not weekly:
             say = "a weekday means something only in weekly rotations"
             yield entry.find("E024", say, "layers", index, "handoff", fix="write the time alone: 09:00")

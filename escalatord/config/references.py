@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from escalatord.config.schema import LevelPart, LevelsPart
-from escalatord.config.sections import Entry, Sections, suggestion, unknown
-from escalatord.core.facts import BUILT_IN_FACTS, check_units
+from escalatord.config.fields_hours import CalendarNamed
+from escalatord.config.schema_rules import LevelPart, LevelsPart
+from escalatord.config.sections import Entry, Sections, unknown
 from escalatord.core.policy import Target, TargetKind
-from escalatord.core.rules import Comparison, FactSource, Missing, Service
+from escalatord.core.rules import Comparison, FactSource, Missing
 from escalatord.errors import Finding
 
 USUAL_PLAN = "usual"
@@ -44,7 +44,7 @@ def references(sections: Sections) -> list[Reference]:
 
 
 def check(sections: Sections, found: list[Reference]) -> Iterator[Finding]:
-    """Yield a finding for every reference that leads nowhere, tier without a plan, and unit that does not fit."""
+    """Yield a finding for every reference that leads nowhere, and every tier without a plan."""
     for reference in found:
         known = sections.entries[reference.section]
         if reference.name not in known and not sections.broken:
@@ -53,7 +53,6 @@ def check(sections: Sections, found: list[Reference]) -> Iterator[Finding]:
     if default_plan(sections.entries["contact_plans"]) is None and not sections.broken:
         for entry in sections.valid("policies"):
             yield from _without_plan(entry)
-    yield from _conditions(sections)
 
 
 def default_plan(plans: Mapping[str, object]) -> str | None:
@@ -110,6 +109,13 @@ def _rule(part: Any) -> _Found:
     yield from _target(part.owner, "owner")
     for index, name in enumerate(getattr(part, "also", ())):
         yield ("also", index), "policies", name
+    for key in ("absent", "anomaly"):
+        own = getattr(part, key, None)
+        yield from _named(own.source if own else None, "sources", key, "source")
+
+
+def _regime(part: Any) -> _Found:
+    yield (), "policies", part
 
 
 def _unmatched(part: Any) -> _Found:
@@ -124,6 +130,7 @@ def _policy(part: Any) -> _Found:
             yield from _targets(tier.page, *at, "page")
             yield from _targets(tier.backup, *at, "backup")
             yield from _named(tier.plan, "contact_plans", *at, "plan")
+            yield from _named(tier.template, "templates", *at, "template")
     for word in part.when.model_fields_set if part.when else ():
         yield from _named(getattr(part.when, word).plan, "contact_plans", "when", word, "plan")
     yield from _targets(part.last_resort.page, "last_resort", "page")
@@ -150,6 +157,8 @@ def _schedule(part: Any) -> _Found:
     for layer_index, layer in enumerate(part.layers):
         for index, name in enumerate(layer.people):
             yield ("layers", layer_index, "people", index), "people", name
+        if isinstance(layer.active, CalendarNamed):
+            yield ("layers", layer_index, "active"), "calendars", layer.active.calendar
     for index, override in enumerate(part.overrides):
         yield ("overrides", index, "person"), "people", override.person
     for index, name in enumerate(part.when_empty):
@@ -160,6 +169,7 @@ READERS_OF_REFERENCES = {
     "services": _service,
     "thresholds": _rule,
     "exceptions": _rule,
+    "regimes": _regime,
     "unmatched": _unmatched,
     "policies": _policy,
     "contact_plans": _plan,
@@ -180,32 +190,9 @@ def _without_plan(entry: Entry) -> Iterator[Finding]:
         yield entry.find("E012", say, "last_resort", fix="add plan: NAME")
 
 
-def _conditions(sections: Sections) -> Iterator[Finding]:
-    """Yield what is wrong with the facts and units of conditions."""
-    named = sections.entries["facts"]
-    facts = {entry.name: fact_source(entry) for entry in sections.valid("facts")}
-    services = {
-        entry.name: Service(name=entry.name, revenue_per_hour=entry.part.revenue_per_hour)
-        for entry in sections.valid("services")
-    }
-    for name, entry in named.items():
-        if name in BUILT_IN_FACTS:
-            yield entry.find("E013", f'"{name}" is a built-in fact', fix="choose another name", key=True)
-    for entry in sections.valid("thresholds"):
-        for word, level in levels_of(entry.part.severity):
-            for at, comparison in conditions_of(level):
-                place = ("severity", word, *at)
-                if comparison.fact not in BUILT_IN_FACTS and comparison.fact not in named:
-                    if sections.broken:
-                        continue
-                    fix = suggestion(comparison.fact, [*BUILT_IN_FACTS, *named])
-                    yield entry.find("E020", f'there is no fact "{comparison.fact}"', *place, fix=fix)
-                elif comparison.fact in BUILT_IN_FACTS or comparison.fact in facts:
-                    for say in check_units(comparison, facts, services):
-                        yield entry.find("E025", say, *place)
-
-
 def fact_source(entry: Entry) -> FactSource:
     """Return the fact that an entry of `facts` describes."""
-    kind, key = entry.part.from_
-    return FactSource(name=entry.name, kind=kind, key=key, unit=entry.part.unit, missing=Missing(entry.part.missing))
+    part = entry.part
+    kind, key = part.from_ or ("", "")
+    query = part.query or part.or_query
+    return FactSource(name=entry.name, kind=kind, key=key, unit=part.unit, missing=Missing(part.missing), query=query)

@@ -2,10 +2,9 @@
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from escalatord.config.fields import (
-    Active,
     Day,
     Duration,
     Handoff,
@@ -16,7 +15,9 @@ from escalatord.config.fields import (
     Text,
     Window,
     Zone,
+    refuse,
 )
+from escalatord.config.fields_hours import Active, Days, Holidays, WorkingHours
 from escalatord.config.schema_base import Part, short_form
 
 MEMBERS_MAX = 200
@@ -58,17 +59,38 @@ Role = Annotated[
 
 
 class LayerPart(Part):
-    """People taking turns. Later layers win over earlier ones."""
+    """People taking turns, or all together. Later layers win over earlier ones."""
 
     name: Text | None = Field(None, description="shown as the reason why somebody is on call; default: layer N")
-    rotate: Rotate = Field(description="hourly, daily, weekly, monthly, or a length like 12 hours or 2 weeks")
+    people: list[Name] = Field(min_length=1, max_length=MEMBERS_MAX, description="keys under `people`, in turn")
+    rotate: Rotate | None = Field(
+        None, description="hourly, daily, weekly, monthly, or a length like 12 hours or 2 weeks; needed without `all`"
+    )
     handoff: Handoff | None = Field(
         None, description="wall-clock time at which the person changes: Mon 09:00 (weekly) or 09:00; default 09:00"
     )
-    starts: Day = Field(description="the day from which the first person counts; before it nobody is on call")
-    people: list[Name] = Field(min_length=1, max_length=MEMBERS_MAX, description="keys under `people`, in turn")
-    active: Active | None = Field(None, description="wall-clock hours like 08:00-20:00; default: always")
+    starts: Day | None = Field(
+        None,
+        description="needed with `rotate`: the day from which the first person counts; before it nobody does",
+    )
+    all_: bool = Field(False, alias="all", description="no turns: all of `people` are on call together")
+    active: Active | None = Field(
+        None,
+        description="wall-clock hours like 08:00-20:00, or by weekday {mon-fri: 20:00-08:00, sat-sun: 00:00-24:00}, "
+        "or calendar NAME, or outside calendar NAME; default: always",
+    )
     timezone: Zone | None = Field(None, description="zone of hand-offs and hours; default: the schedule's")
+    shadow: bool = Field(False, description="shown beside who is on call, never paged: somebody learns")
+
+    @model_validator(mode="after")
+    def _turns_or_all(self) -> "LayerPart":
+        if not self.all_:
+            for key, value, example in (("rotate", self.rotate, "weekly"), ("starts", self.starts, '"2026-10-05"')):
+                if value is None:
+                    raise refuse("E012", f"`{key}` is missing", f"add {key}: {example}, or all: true for no turns")
+        elif given := [key for key in ("rotate", "handoff", "starts") if getattr(self, key) is not None]:
+            raise refuse("E013", f"`all: true` has no turns, so {' and '.join(given)} mean nothing", "drop them")
+        return self
 
 
 class OverridePart(Part):
@@ -84,9 +106,39 @@ class SchedulePart(Part):
     """An on-call duty."""
 
     timezone: Zone = Field(description="zone of hand-offs, hours and overrides")
-    layers: list[LayerPart] = Field(min_length=1, max_length=LAYERS_MAX, description="rotations, later ones win")
+    layers: list[LayerPart] = Field([], max_length=LAYERS_MAX, description="rotations, later ones win")
+    ical: Text | None = Field(
+        None,
+        description="instead of layers: another calendar's shifts, as a file beside the rules (NAME.ics), an https "
+        "address, or file:NAME that holds the address",
+    )
     overrides: list[OverridePart] = Field([], description="planned exchanges; the latest listed wins")
-    when_empty: list[StandIn] = Field([], description="people who stand in where no layer covers: [person lead]")
+    when_empty: list[StandIn] = Field([], description="people who stand in where nothing covers: [person lead]")
+
+    @model_validator(mode="after")
+    def _one_plan(self) -> "SchedulePart":
+        if bool(self.layers) == (self.ical is not None):
+            say = "layers and ical stand together" if self.layers else "there are neither `layers` nor `ical`"
+            raise refuse("E013" if self.layers else "E012", say, "write one of the two")
+        return self
+
+
+class CalendarPart(Part):
+    """Working hours."""
+
+    timezone: Zone = Field(description="zone of its hours and holidays")
+    days: Days | None = Field(None, description="weekdays: mon-fri (default), or sat, sun")
+    hours: WorkingHours = Field(description="working hours like 09:00-18:00, or {mon-thu: 09:00-18:00, fri: …}")
+    holidays: Holidays = Field(
+        (), description="days off: a country (ES), a region of it (ES-MD), a date, or a list of these"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _days_once(cls, value: object) -> object:
+        if isinstance(value, dict) and "days" in value and isinstance(value.get("hours"), dict):
+            raise refuse("E013", "the weekdays stand in both days and hours", "drop days")
+        return value
 
 
 class StepPart(Part):

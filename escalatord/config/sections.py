@@ -11,29 +11,33 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from escalatord.config.fields import NAME, found
+from escalatord.config.fields import NAME, Name, found
 from escalatord.config.files import RuleFile
-from escalatord.config.schema import (
-    SECTIONS,
+from escalatord.config.schema import SECTIONS, PolicyPart
+from escalatord.config.schema_people import CalendarPart, PersonPart, Plan, Role, SchedulePart, Team
+from escalatord.config.schema_rules import (
     ExceptionPart,
     FactPart,
-    PolicyPart,
+    PrometheusPart,
     ServicePart,
     ThresholdPart,
     UnmatchedPart,
 )
-from escalatord.config.schema_people import PersonPart, Plan, Role, SchedulePart, Team
+from escalatord.config.schema_templates import TemplatePart
 from escalatord.config.schema_wiring import PROVIDERS, SourcePart
 from escalatord.config.sentences import sentence
 from escalatord.config.strict_yaml import Document, Path, parse
 from escalatord.errors import Finding
 
 RULE_SECTIONS = ("thresholds", "exceptions")
+SINGLE_SECTIONS = ("unmatched", "prometheus")
 READERS: Mapping[str, TypeAdapter[Any]] = {
     "facts": TypeAdapter(FactPart),
     "services": TypeAdapter(ServicePart),
     "thresholds": TypeAdapter(ThresholdPart),
     "exceptions": TypeAdapter(ExceptionPart),
+    "regimes": TypeAdapter(Name),
+    "prometheus": TypeAdapter(PrometheusPart),
     "unmatched": TypeAdapter(UnmatchedPart),
     "policies": TypeAdapter(PolicyPart),
     "contact_plans": TypeAdapter(Plan),
@@ -41,7 +45,9 @@ READERS: Mapping[str, TypeAdapter[Any]] = {
     "teams": TypeAdapter(Team),
     "roles": TypeAdapter(Role),
     "schedules": TypeAdapter(SchedulePart),
+    "calendars": TypeAdapter(CalendarPart),
     "sources": TypeAdapter(SourcePart),
+    "templates": TypeAdapter(TemplatePart),
 }
 
 
@@ -141,7 +147,7 @@ def _entries(document: Document, findings: list[Finding]) -> Iterator[Entry]:
             findings.append(whole.find("E010", say, fix=suggestion(section, SECTIONS), key=True))
         elif value is None:
             continue
-        elif section == "unmatched":
+        elif section in SINGLE_SECTIONS:
             yield whole
         elif section in RULE_SECTIONS:
             yield from _rules(whole, value, findings)

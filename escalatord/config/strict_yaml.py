@@ -41,12 +41,17 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """One file: its top-level mapping and the place of every path in it. `whole` is false when reading ended early."""
+    """One file: its top-level mapping and the place of every path in it. `whole` is false when reading ended early.
+
+    `lines` are those of the file; `blocks` the paths of texts that start on the line below (`|` and `>`).
+    """
 
     file: str
     value: Mapping[str, object]
     places: Mapping[Path, Place]
     whole: bool = True
+    lines: tuple[str, ...] = ()
+    blocks: frozenset[Path] = frozenset()
 
 
 @dataclass(slots=True)
@@ -79,6 +84,7 @@ def parse(raw: bytes, file: str) -> tuple[Document, tuple[Finding, ...]]:
     text = ""
     try:
         text = _decode(raw, file)
+        builder.lines = tuple(text.split("\n"))
         for event in yaml.parse(text, Loader=LOADER):
             builder.take(event)
     except _Refused as refused:
@@ -97,6 +103,8 @@ class _Builder:
         self.file = file
         self.findings: list[Finding] = []
         self.places: dict[Path, Place] = {}
+        self.lines: tuple[str, ...] = ()
+        self.blocks: set[Path] = set()
         self.stack: list[_Open] = []
         self.root: object = None
         self.documents = 0
@@ -132,7 +140,14 @@ class _Builder:
                 )
             )
         sections = value if isinstance(value, dict) else {}
-        return Document(file=self.file, value=sections, places=self.places, whole=self.whole)
+        return Document(
+            file=self.file,
+            value=sections,
+            places=self.places,
+            whole=self.whole,
+            lines=self.lines,
+            blocks=frozenset(self.blocks),
+        )
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         self._plain_node(event)
@@ -143,7 +158,9 @@ class _Builder:
         value: object = event.value
         if event.implicit[0]:
             value = resolve(event.value)
-        self._put(value, event)
+        path, _repeated = self._put(value, event)
+        if event.style in ("|", ">"):
+            self.blocks.add(path)
 
     def _start(self, event: yaml.CollectionStartEvent, *, mapping: bool) -> None:
         self._plain_node(event)

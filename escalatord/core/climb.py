@@ -6,6 +6,7 @@
   then pulls the person's next step forward; when nobody of a tier was reached by anything, the next tier is entered.
   Accepted without a receipt in time is not reached.
 - Paging the same people again takes back what is still unsent, so that a slow provider does not deliver it twice.
+- A last resort that nothing carried is tried again soon, not after its whole period.
 - Nobody left anywhere: the policy's owner, else every reachable person. No path ends silently.
 """
 
@@ -37,6 +38,9 @@ REPAGED = frozenset(
         Reason.PERSON_REMOVED,
     }
 )
+
+UNHEARD_AGAIN_SECONDS = 60.0
+"""How long after a last resort that reached nobody (all providers down) it is tried again."""
 
 
 def climb(draft: Draft, track: Track, reason: Reason) -> None:
@@ -162,6 +166,8 @@ def climb_if_unreached(draft: Draft, track: Track) -> None:
         draft.record("not_reached", Reason.NOT_REACHED, track)
         if track.state is TrackState.RUNNING:
             climb(draft, track, Reason.NOT_REACHED)
+        elif all(step.status is Attempt.FAILED_PERMANENT for page in track.pages for step in page.steps):
+            _retry_last_resort_soon(draft, track)
 
 
 def send_step(draft: Draft, track: Track, person: str, index: int) -> None:
@@ -206,6 +212,16 @@ def anybody(draft: Draft, track: Track) -> tuple[Candidate, ...]:
 
 
 # ------------------------------------------------------------------------------------------------------- private
+
+
+def _retry_last_resort_soon(draft: Draft, track: Track) -> None:
+    """Nothing carried the last resort: its period is for people who were told, so do not sit it out in silence.
+
+    What a provider took does not count, receipt or none: receipts that cannot reach us must not multiply pages.
+    """
+    every_seconds = draft.policy_of(track).last_resort.every_seconds
+    draft.disarm(track.name, (TimerKind.LAST_RESORT,))
+    draft.arm(TimerKind.LAST_RESORT, min(every_seconds, UNHEARD_AGAIN_SECONDS), track.name)
 
 
 def _kind_of(track: Track) -> NoticeKind:

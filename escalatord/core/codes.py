@@ -7,27 +7,32 @@ codes that still rest are in use for `next_code`.
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 LETTERS = "KLMNPRTUVWXYACDEFHJ"
 DIGITS = "79436285"
 # 19 letters and 8 digits share no divisor, so counting both on together meets every pair once.
 SINGLE_MAX = len(LETTERS) * len(DIGITS)
 DOUBLE_MAX = SINGLE_MAX * len(DIGITS)
+CODES_MAX = SINGLE_MAX + DOUBLE_MAX
 CODE = re.compile(rf"([{LETTERS}])[\s.\-]*([{DIGITS}]{{1,2}})")
 
 
 def next_code(in_use: Collection[str]) -> str:
     """Return the first code not in use: 152 of one digit, then 1,216 of two; "" when a person has all of them."""
+    return next(free_codes(in_use), "")
+
+
+def free_codes(in_use: Collection[str]) -> Iterator[str]:
+    """Yield the codes not in use, in the order of `next_code`."""
     for place in range(SINGLE_MAX):
         code = _single(place)
         if code not in in_use:
-            return code
+            yield code
     for place in range(DOUBLE_MAX):
         code = _single(place) + DIGITS[place // SINGLE_MAX]
         if code not in in_use:
-            return code
-    return ""
+            yield code
 
 
 def parse(text: str) -> str:

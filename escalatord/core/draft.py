@@ -115,17 +115,18 @@ class Draft:
         policy = self.policy_of(track)
         if track.state is TrackState.LAST_RESORT:
             return policy.last_resort.plan
-        override = policy.overrides.get(self._incident.severity)
+        override = policy.override(self.ladder_of(track), self._incident.severity)
         if override is not None and override.plan is not None:
             return override.plan
         return self.ladder_of(track).tiers[track.tier - 1].plan
 
     def window_seconds(self, track: Track, tier: int) -> float:
         """Return how long a tier has at the incident's severity."""
-        override = self.policy_of(track).overrides.get(self._incident.severity)
+        ladder = self.ladder_of(track)
+        override = self.policy_of(track).override(ladder, self._incident.severity)
         if override is not None and override.within_seconds is not None:
             return override.within_seconds
-        return self.ladder_of(track).tiers[tier - 1].within_seconds
+        return ladder.tiers[tier - 1].within_seconds
 
     def has_receipts(self, channel: str) -> bool:
         """Return whether the channel's provider reports delivery."""
@@ -251,13 +252,14 @@ class Draft:
     def tell_those_told(self, kind: NoticeKind, track: Track, reason: Reason, spare: str) -> None:
         """Send a quiet notice to everyone paged in a track but `spare`, and bring its chat rooms up to date.
 
-        Quiet means never by phone call: nobody is woken to be told to sleep. Nor twice: who knows already that it is
-        off their hands, and was not paged since, is left alone, and one step tells a person once.
+        Quiet means never by phone call: nobody is woken to be told to sleep. Who knows already that it is off their
+        hands, and was not paged since, does not hear it twice; that it is over, everyone who was paged hears, once.
         """
         rooms = {name for name, spec in self.world.ruleset.channels.items() if spec.kind in ROOM_KINDS}
         paged = dict.fromkeys(person for person, _channel in track.told)
         for person in paged:
-            if person == spare or person in track.off_hook or person in self.called_off:
+            knows = person in track.off_hook and kind is not NoticeKind.STAND_DOWN
+            if person == spare or knows or person in self.called_off:
                 continue
             in_room = any(one == person and channel in rooms for one, channel in track.told)
             for channel in self.ways_to(person, track, QUIET_KINDS)[:1]:

@@ -202,7 +202,7 @@ def _start(draft: Draft, track: Track, event: AlertFired) -> None:
         return
     ladder = draft.ladder_of(track)
     is_main = track.policy == event.policies[0].hash
-    override = draft.policy_of(track).overrides.get(incident.severity)
+    override = draft.policy_of(track).override(ladder, incident.severity)
     first = event.start_at if is_main else 1
     if first == 1 and override is not None and override.skip_to is not None:
         first = override.skip_to
@@ -290,6 +290,8 @@ def _settle(draft: Draft, event: AlertSettled) -> Reason:
     firing = _counted(draft.incident.firing, event.severity.rank, -1)
     draft.incident = replace(draft.incident, firing=firing)
     draft.actor = draft.incident.source
+    if event.why:
+        draft.record("cleared", Reason.ALERT_SETTLED, body={"fingerprint": event.fingerprint, "why": event.why})
     if any(firing):
         body = {"fingerprint": event.fingerprint, "still_firing": sum(firing)}
         draft.record("settled", Reason.ALERT_SETTLED, body=body)

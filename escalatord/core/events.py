@@ -46,10 +46,14 @@ class AlertFired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertSettled:
-    """An alert of the incident no longer asks for a page: resolved by its sender (or stale)."""
+    """An alert of the incident no longer asks for a page: resolved by its sender (or stale), or cleared by its rules.
+
+    `why` says how its rules cleared ("" = its sender says so).
+    """
 
     fingerprint: str
     severity: Severity
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

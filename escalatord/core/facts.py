@@ -2,6 +2,9 @@
 
 - Built in: `downtime` (since the sender's `starts_at`, never negative), `revenue_loss` (the service's revenue per hour
   times the downtime), `occurrences in W` (episodes of this fingerprint that reached us within the last W).
+- About every alert that the rule matches (of the same `group_by` values): `firing_alerts`, `rule_occurrences in W`
+  (episodes that reached us within the last W) and `distinct(label) in W` (how many values of a label they had).
+- Asked of Prometheus: in `claims`, because only who judges knows how long to wait.
 - Configured: read from a label, an annotation or a value. A bare number takes the fact's unit.
 - A fact *cannot be had* (None) when it is absent, is no number, is not finite, or counts something else than the fact
   or the limit says. What a rule makes of that is the fact's `missing`; the default pages.
@@ -13,10 +16,11 @@ import math
 import operator
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from escalatord.core.around import BEGUN_MAX, Tally
 from escalatord.core.rules import (
     EPISODE_STARTS_MAX,
     AlertRecord,
@@ -31,7 +35,12 @@ from escalatord.core.units import UNIT_COUNT, UNIT_SECONDS, Quantity, parse_dura
 DOWNTIME: Final = "downtime"
 REVENUE_LOSS: Final = "revenue_loss"
 OCCURRENCES: Final = "occurrences"
-BUILT_IN_FACTS: Final = frozenset((DOWNTIME, REVENUE_LOSS, OCCURRENCES))
+FIRING_ALERTS: Final = "firing_alerts"
+RULE_OCCURRENCES: Final = "rule_occurrences"
+DISTINCT: Final = "distinct"
+WINDOWED_FACTS: Final = frozenset((OCCURRENCES, RULE_OCCURRENCES, DISTINCT))
+TALLIED_FACTS: Final = frozenset((FIRING_ALERTS, RULE_OCCURRENCES, DISTINCT))
+BUILT_IN_FACTS: Final = TALLIED_FACTS | {DOWNTIME, REVENUE_LOSS, OCCURRENCES}
 ACCRUING_FACTS: Final = frozenset((DOWNTIME, REVENUE_LOSS))
 
 MICROSECOND: Final = timedelta(microseconds=1)
@@ -51,7 +60,8 @@ OPERATORS: Final[Mapping[str, Callable[[float, float], bool]]] = {
     "!=": operator.ne,
 }
 CONDITION: Final = re.compile(
-    r"\s*(?P<fact>[^\W\d]\w*)(?:\s+in\s+(?P<window>\w+))?\s*(?P<op>>=|<=|==|!=|>|<)\s*(?P<limit>[^<>=!]*)",
+    r"\s*(?P<fact>[^\W\d]\w*)(?:\(\s*(?P<label>[^\W\d]\w*)\s*\))?(?:\s+in\s+(?P<window>\w+))?"
+    r"\s*(?P<op>>=|<=|==|!=|>|<)\s*(?P<limit>[^<>=!]*)",
     re.ASCII,
 )
 
@@ -69,10 +79,13 @@ def parse_condition(text: str) -> Comparison:
     limit = parse_quantity(found["limit"])
     if not math.isfinite(limit.value):
         raise ValueError(f'the limit in "{text}" is too large')
-    window = found["window"]
+    window, label = found["window"], found["label"]
     seconds = parse_duration_seconds(window) if window else 0.0
-    if (found["fact"] == OCCURRENCES) is (window is None):
-        raise ValueError(f'"{text}": {OCCURRENCES}, and nothing else, needs a window, like {OCCURRENCES} in 30m >= 3')
+    if (found["fact"] == DISTINCT) is (label is None):
+        raise ValueError(f'"{text}": {DISTINCT}, and nothing else, needs a label, like {DISTINCT}(pod) in 2m >= 5')
+    if (found["fact"] in WINDOWED_FACTS) is (window is None):
+        windowed = ", ".join(sorted(WINDOWED_FACTS))
+        raise ValueError(f'"{text}": {windowed}, and nothing else, needs a window, like {OCCURRENCES} in 30m >= 3')
     if window and not seconds:
         raise ValueError(f'"{text}": a window of {window} is always empty')
     return Comparison(
@@ -80,6 +93,7 @@ def parse_condition(text: str) -> Comparison:
         op=found["op"],
         limit=limit,
         window_seconds=seconds,
+        label=label or "",
         text=text.strip(),
     )
 
@@ -119,10 +133,10 @@ def observe(
         case "revenue_loss":
             return _revenue_loss(comparison, record, service, now)
         case "occurrences":
-            return _occurrences(comparison, record, now)
+            return _leaving(comparison, record.starts, now)
         case _:
             source = sources.get(comparison.fact)
-            return (None if source is None else _measured(comparison, record, source)), None
+            return (None if source is None else measured(comparison, record, source)), None
 
 
 def holds(comparison: Comparison, value: float) -> bool:
@@ -156,26 +170,46 @@ def _revenue_loss(
     return Quantity(max(0.0, elapsed) * per_second, rate.unit), crossing
 
 
-def _occurrences(comparison: Comparison, record: AlertRecord, now: datetime) -> tuple[Quantity | None, datetime | None]:
+def count(comparison: Comparison, tally: Tally, now: datetime) -> tuple[Quantity | None, datetime | None]:
+    """Return what one of TALLIED_FACTS is now, and when time alone changes the comparison's outcome, as `observe`."""
+    if comparison.limit.unit != UNIT_COUNT:
+        return None, None
+    match comparison.fact:
+        case "firing_alerts":
+            return Quantity(float(tally.firing)), None
+        case "rule_occurrences":
+            return _leaving(comparison, [each.at for each in tally.begun], now)
+        case _:
+            # a value is gone when the last beginning with it is
+            last = {each.labels.get(comparison.label, ""): each.at for each in tally.begun}
+            return _leaving(comparison, [at for value, at in last.items() if value], now)
+
+
+def _leaving(
+    comparison: Comparison, starts: Sequence[datetime], now: datetime
+) -> tuple[Quantity | None, datetime | None]:
+    """Return how many of `starts` lie within the window, and when enough have left it to change the outcome."""
     if comparison.limit.unit != UNIT_COUNT:
         return None, None
     try:
         window = timedelta(seconds=comparison.window_seconds)
-        recent = sorted(start + window for start in record.starts)
+        recent = sorted(start + window for start in starts)
     except OverflowError:
-        return Quantity(float(len(record.starts))), None
+        return Quantity(float(len(starts))), None
     leaving = [end for end in recent if end > now]
-    count = len(leaving)
-    truth = holds(comparison, float(count))
+    number = len(leaving)
+    truth = holds(comparison, float(number))
     for left, end in enumerate(leaving, start=1):
-        if holds(comparison, float(count - left)) is not truth:
-            return Quantity(float(count)), end
-    return Quantity(float(count)), None
+        if holds(comparison, float(number - left)) is not truth:
+            return Quantity(float(number)), end
+    return Quantity(float(number)), None
 
 
-def _measured(comparison: Comparison, record: AlertRecord, source: FactSource) -> Quantity | None:
-    """Return a configured fact; None when it is absent, no number, or counts something else."""
+def measured(comparison: Comparison, record: AlertRecord, source: FactSource) -> Quantity | None:
+    """Return a configured fact as the alert says it; None when it is absent, no number, or counts something else."""
     alert = record.alert
+    if not source.kind:
+        return None
     try:
         if source.kind == "value":
             found = alert.values[source.key]
@@ -233,6 +267,10 @@ def _complaint(comparison: Comparison, facts: Mapping[str, FactSource], services
             units = {UNIT_COUNT}
             if abs(limit.value) > EPISODE_STARTS_MAX:
                 return f"at most {EPISODE_STARTS_MAX} episodes are remembered, so the limit is never reached"
+        case fact if fact in TALLIED_FACTS:
+            units = {UNIT_COUNT}
+            if fact != FIRING_ALERTS and abs(limit.value) > BEGUN_MAX:
+                return f"at most {BEGUN_MAX} episodes are counted, so the limit is never reached"
         case fact if fact in facts:
             units = {facts[fact].unit}
         case fact:

@@ -11,6 +11,7 @@ r"""Admission and keys: is this message news, and which incident does it belong 
 """
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -73,17 +74,17 @@ def incident_key(verdict: Verdict, alert: Alert, policy: str) -> str:
     The group is the values of the rule's `group_by` labels ("" when absent; `fingerprint` is the fingerprint), else
     the sender's group, else the fingerprint. A key beyond KEY_CHARS_MAX characters keeps its beginning and a digest.
     """
-    if verdict.group_by:
-        group = [
-            alert.fingerprint if name == FINGERPRINT_GROUP else alert.labels.get(name, "") for name in verdict.group_by
-        ]
-    else:
-        group = [alert.group_key or alert.fingerprint]
+    group = group_of(verdict.group_by, alert) if verdict.group_by else (alert.group_key or alert.fingerprint,)
     key = KEY_SEPARATOR.join(_escaped(part) for part in (alert.source, policy, verdict.service, *group))
     if len(key) <= KEY_CHARS_MAX:
         return key
     digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
     return f"{key[:KEY_CHARS_KEPT]}{KEY_SEPARATOR}#{digest}"
+
+
+def group_of(names: Sequence[str], alert: Alert) -> tuple[str, ...]:
+    """Return an alert's values of the labels that split incidents, "" where it has none."""
+    return tuple(alert.fingerprint if name == FINGERPRINT_GROUP else alert.labels.get(name, "") for name in names)
 
 
 def _admit_resolve(record: AlertRecord | None, alert: Alert, now: datetime) -> Admission:

@@ -96,6 +96,8 @@ def one_line(text: str) -> str:
 
     For hostile content on its way to a human: no second line, no reversed writing order, no lone surrogate.
     """
+    if text.isprintable():  # no control, no line end, no invisible mark, no surrogate: nearly every text
+        return " ".join(text.split())
     seen = [
         " " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in text if unicodedata.category(c) != "Cf"
     ]

@@ -3,6 +3,8 @@
 A violation is a defect of ours, never of a user: the engine journals it, counts it, and goes on with everybody else.
 """
 
+from typing import assert_never
+
 from escalatord.core.incident import Incident, State, TimerKind, TrackState
 
 HOLDS = (TimerKind.ACK_QUESTION, TimerKind.ACK_EXPIRY, TimerKind.SNOOZE_END)
@@ -33,6 +35,8 @@ def violations(incident: Incident) -> tuple[str, ...]:
                 sound = bool(track.owner) and len(stirring) == 1 and stirring[0] in HOLDS
             case TrackState.WAITING | TrackState.ENDED:
                 sound = all(kind is TimerKind.STATUTORY for kind in kinds)
+            case _:
+                assert_never(track.state)
         if not sound:
             found.append(f"track_{track.state}_without_its_deadline:{track.name}")
     acked = incident.main.state is TrackState.ACKNOWLEDGED

@@ -92,6 +92,12 @@ class Matcher:
         """Return whether the label, "" when absent, matches."""
         return bool(self._test(labels.get(self.name, "")))
 
+    def matches_one_of(self, values: Sequence[str]) -> bool:
+        """Return whether one of a label's values matches; for `!=` and `!~`, whether all do."""
+        if self.op in (MatchOp.NOT_EQUAL, MatchOp.NOT_MATCHES):
+            return all(self._test(value) for value in values)
+        return any(self._test(value) for value in values)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matchers:
@@ -100,8 +106,18 @@ class Matchers:
     matchers: tuple[Matcher, ...]
     text: str = field(compare=False)
 
-    def matches(self, labels: Mapping[str, str]) -> bool:
-        """Return whether every matcher matches; an absent label is ""."""
+    def matches(self, labels: Mapping[str, str], traits: Mapping[str, tuple[str, ...]] | None = None) -> bool:
+        """Return whether every matcher matches; an absent label is "".
+
+        `traits` are further labels that have several values: one that equals is enough, `!=` and `!~` are about all.
+        """
+        if traits:
+            return all(
+                matcher.matches_one_of((*traits[matcher.name], *filter(None, (labels.get(matcher.name),))) or ("",))
+                if matcher.name in traits
+                else matcher.matches(labels)
+                for matcher in self.matchers
+            )
         for matcher in self.matchers:  # noqa: SIM110 - all() doubles the cost of the hottest line of the rules
             if not matcher._test(labels.get(matcher.name, "")):  # noqa: SLF001 - same file, one call less per rule
                 return False
@@ -168,8 +184,8 @@ class MatcherIndex:
     def __len__(self) -> int:
         return self._size
 
-    def candidates(self, labels: Mapping[str, str]) -> list[int]:
-        """Return the numbers (from 0, ascending) of the rules that could match `labels`."""
+    def candidates(self, labels: Mapping[str, str], traits: Mapping[str, tuple[str, ...]] | None = None) -> list[int]:
+        """Return the numbers (from 0, ascending) of the rules that could match `labels` and `traits`."""
         found = self._always.copy()
         for name, value in labels.items():
             filed = self._filed.get(name)
@@ -177,6 +193,14 @@ class MatcherIndex:
                 present, by_value = filed
                 found += present
                 found += by_value.get(value, ())
+        if traits:
+            for name, values in traits.items():
+                filed = self._filed.get(name)
+                if filed is not None:
+                    for value in values:
+                        found += filed[0]
+                        found += filed[1].get(value, ())
+            return sorted(set(found))
         found.sort()
         return found
 

@@ -145,6 +145,13 @@ class Policy:
                 return track
         raise KeyError(name)
 
+    def override(self, track: TrackPolicy, severity: Severity) -> SeverityOverride | None:
+        """Return what changes for `severity` in `track`, None = nothing.
+
+        Haste is for those who mend it: stakeholder and compliance tracks keep their own windows and plans.
+        """
+        return self.overrides.get(severity) if track.kind is TrackKind.TECHNICAL else None
+
     def ack_hold(self, severity: Severity) -> float:
         """Return for how many seconds an ack of an incident of `severity` holds."""
         return self.ack_hold_seconds.get(severity, ACK_HOLD_SECONDS_DEFAULT)

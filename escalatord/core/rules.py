@@ -5,20 +5,28 @@
 - A condition on time (`for`, `downtime`, accrued loss) names the exact instant at which it can change, as
   `Verdict.next_at`; nothing is polled.
 - No rule matched: the `unmatched` policy. A rule matched but reached no severity: recorded, visible, pages nobody.
+- A rule with `clear` keeps what it claimed until `clear` has held; one without keeps nothing, and what pages stays
+  paged until its sender resolves it (decision 0003).
+- An alert may be our own (source OWN_SOURCE): nothing came for too long (`absent`), more or fewer alerts than usual
+  (`anomaly`). It is made by the rule of that name and judged like any other.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TypeAlias
 
 from escalatord.core.alert import Alert, AlertStatus, Severity
 from escalatord.core.incident import Cause
 from escalatord.core.matchers import Matchers
+from escalatord.core.queries import Query
 from escalatord.core.units import Quantity
 
 EPISODE_STARTS_MAX = 64
+OWN_SOURCE = "escalatord"
+"""The source of alerts that escalatord itself makes; no configured one can have this name."""
 
 
 class Missing(StrEnum):
@@ -31,23 +39,31 @@ class Missing(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FactSource:
-    """Where a fact comes from: `kind` is label, annotation or value; `key` its name there; `unit` what it counts."""
+    """Where a fact comes from: `kind` is label, annotation or value; `key` its name there; `unit` what it counts.
+
+    `query` asks Prometheus where the alert does not say it; `kind` "" = it is always asked.
+    """
 
     name: str
     kind: str
     key: str
     unit: str
     missing: Missing = Missing.PAGE
+    query: Query | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """`fact op limit`, like `downtime >= 15m`, `text` as written; `window_seconds` is that of `occurrences in 30m`."""
+    """`fact op limit`, like `downtime >= 15m`, `text` as written; `window_seconds` is that of `occurrences in 30m`.
+
+    `label` is the one whose values `distinct(label) in 2m` counts.
+    """
 
     fact: str
     op: str
     limit: Quantity
     window_seconds: float = 0.0
+    label: str = ""
     text: str
 
 
@@ -79,15 +95,60 @@ class Level:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unless:
-    """What keeps a threshold rule quiet, and why."""
+    """What keeps a threshold rule quiet, and why: labels, an open incident of the rule or policy `open`, or both.
+
+    The incident counts when an alert that fires in it agrees in the labels `same`; absent labels are "".
+    """
+
+    match: Matchers | None = None
+    why: str
+    open: str = ""
+    same: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clear:
+    """What must hold, for how long without a break, before a rule gives up what it claimed."""
+
+    condition: Condition
+    for_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absent:
+    """Fires when nothing that matches came from `source` ("" = from anywhere) for so long."""
 
     match: Matchers
-    why: str
+    for_seconds: float
+    source: str = ""
+
+
+class AnomalyKind(StrEnum):
+    """Which departure from the usual a rule looks for."""
+
+    STORM = "storm"
+    SILENCE = "silence"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anomaly:
+    """Fires when a source's alerts of an hour are `factor` times more, or less, than in that hour of past weeks.
+
+    `shadow`: journaled as what would have paged, and nothing else.
+    """
+
+    source: str
+    kinds: tuple[AnomalyKind, ...]
+    factor: float
+    shadow: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThresholdRule:
-    """Measurable criteria that set a severity. `group_by` are labels that split incidents (() = the sender's group)."""
+    """Measurable criteria that set a severity. `group_by` are labels that split incidents (() = the sender's group).
+
+    A rule with `absent` or `anomaly` judges the alerts that it makes itself, and no others.
+    """
 
     name: str
     match: Matchers
@@ -98,6 +159,20 @@ class ThresholdRule:
     review_by: str = ""
     group_by: tuple[str, ...] = ()
     repage_on_new_alert: bool = True
+    clear: Clear | None = None
+    absent: Absent | None = None
+    anomaly: Anomaly | None = None
+
+    @property
+    def makes_alerts(self) -> bool:
+        """Return whether its alerts are our own."""
+        return self.absent is not None or self.anomaly is not None
+
+    @property
+    def own_fingerprints(self) -> tuple[str, ...]:
+        """Return the fingerprints of the alerts that it makes."""
+        absent = (self.name,) if self.absent is not None else ()
+        return absent + tuple(f"{self.name}/{kind}" for kind in (self.anomaly.kinds if self.anomaly else ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +190,9 @@ class ExceptionRule:
     group_by: tuple[str, ...] = ()
 
 
+NO_TRAITS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """Something that breaks, who owns it, and what its breaking costs."""
@@ -128,14 +206,22 @@ class Service:
     depends_on: tuple[str, ...] = ()
     runbook: str = ""
 
+    @property
+    def traits(self) -> Mapping[str, tuple[str, ...]]:
+        """Return what can be matched of it like labels of its alerts, each with several values."""
+        if not (self.segments or self.regulated or self.depends_on):
+            return NO_TRAITS
+        return {"segment": self.segments, "regulated": self.regulated, "depends_on": self.depends_on}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRecord:
     """An alert as we remember it; one row in the store, unique by (source, fingerprint).
 
     `opened_at` is when this episode reached us; `starts` the instants at which recent episodes reached us (newest
-    last, at most EPISODE_STARTS_MAX). `held` maps `rule/severity` to the instant since when its condition has been
-    true. `incident` is 0 when it pages nobody; `severity` is what the rules made of it. `due_at` is when the rules
+    last, at most EPISODE_STARTS_MAX). `held` says since when: by `rule/severity` a condition has been true, by
+    `rule/clear` a claim may be given up, by `rule!severity` a severity has been claimed, by `?fact` Prometheus is being
+    asked. `incident` is 0 when it pages nobody; `severity` is what the rules made of it. `due_at` is when the rules
     look again.
     """
 
@@ -169,7 +255,9 @@ class RuleReason:
 class Verdict:
     """What the rules make of an alert now. `severity` None = pages nobody. `policies` names the main policy first.
 
-    `repage` says that the alert, new in an incident that somebody holds, pages them again.
+    `repage` says that the alert, new in an incident that somebody holds, pages them again. `cleared` says why no rule
+    claims it any more ("" = none that claimed it has let go). `asks` are queries to which an answer is wanted,
+    `quiet_for` the rules and policies whose open incidents keep a rule quiet.
     """
 
     severity: Severity | None
@@ -183,3 +271,6 @@ class Verdict:
     reasons: tuple[RuleReason, ...] = ()
     held: Mapping[str, datetime] = field(default_factory=dict)
     next_at: datetime | None = None
+    cleared: str = ""
+    asks: tuple[str, ...] = ()
+    quiet_for: tuple[str, ...] = ()

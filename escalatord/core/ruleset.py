@@ -4,16 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from escalatord.core.alert import Severity
+from escalatord.core.calendar import Calendar
 from escalatord.core.matchers import MatcherIndex
 from escalatord.core.policy import ContactPlan, Policy, Target
 from escalatord.core.roster import ChannelSpec, Person
 from escalatord.core.rules import ExceptionRule, FactSource, Service, ThresholdRule
 from escalatord.core.schedule import Override, Schedule
+from escalatord.core.template import Template
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSpec:
-    """A monitoring system that may post. `adapter` names the wire format; `secret_hashes` are SHA-256 hex of bearer tokens.
+    """A monitoring system that may post. `adapter` names the wire format; `secret_hashes` are its tokens' SHA-256.
 
     `map` is the field map of the generic adapter (validated by config, used by ingest). `severities` maps the
     sender's words; `human_acks` says that its machine acks were made by humans.
@@ -36,8 +38,21 @@ class Unmatched:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrometheusSpec:
+    """Where facts with a query are asked. `bearer` is a secret ("" = none); an answer counts for `cache_seconds`."""
+
+    url: str
+    timeout_seconds: float = 2.0
+    cache_seconds: float = 30.0
+    bearer: object = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ruleset:
-    """Everything the YAML files say, as values. `hash` is the hex SHA-256 prefix of the files (16 digits)."""
+    """Everything the YAML files say, as values. `hash` is the hex SHA-256 prefix of the files (16 digits).
+
+    `regimes` names the policy that an incident of a service under a regime gets besides.
+    """
 
     hash: str
     unmatched: Unmatched
@@ -46,15 +61,24 @@ class Ruleset:
     teams: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     roles: Mapping[str, tuple[Target, ...]] = field(default_factory=dict)
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
+    calendars: Mapping[str, Calendar] = field(default_factory=dict)
     channels: Mapping[str, ChannelSpec] = field(default_factory=dict)
     contact_plans: Mapping[str, ContactPlan] = field(default_factory=dict)
     facts: Mapping[str, FactSource] = field(default_factory=dict)
     services: Mapping[str, Service] = field(default_factory=dict)
     thresholds: tuple[ThresholdRule, ...] = ()
     exceptions: tuple[ExceptionRule, ...] = ()
+    regimes: Mapping[str, str] = field(default_factory=dict)
+    prometheus: PrometheusSpec | None = None
     sources: Mapping[str, SourceSpec] = field(default_factory=dict)
+    templates: Mapping[str, Template] = field(default_factory=dict)
     threshold_index: MatcherIndex = field(default_factory=lambda: MatcherIndex(()), compare=False, repr=False)
     exception_index: MatcherIndex = field(default_factory=lambda: MatcherIndex(()), compare=False, repr=False)
+
+    def policies_of_regimes(self, service: str) -> tuple[str, ...]:
+        """Return the policies that every incident of a service gets besides, because of what it is regulated by."""
+        known = self.services.get(service) if self.regimes else None
+        return tuple(self.regimes[name] for name in known.regulated if name in self.regimes) if known else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,9 @@
 """Rotations, shifts and overrides: who is on call at an instant.
 
 - Later layers win over earlier ones; overrides win over layers, the latest made first; `when_empty` stands in where
-  nothing else covers.
+  nothing else covers. Shifts that another calendar plans (`booked`) lie below all layers.
+- People of a shadow layer watch and learn: `shadowing` and `shadow_shifts` name them, nothing else here does, so that
+  nobody pages them by accident.
 - Hand-offs and windows are wall-clock times in the layer's zone. The instant of a hand-off belongs to the new person.
 - A layer covers nobody before the hand-off time of the day it `starts`. Where that is no hand-off day of a weekly
   rotation, the first turn is shorter than the others.
@@ -11,21 +13,20 @@
 - The turn at an instant is computed, not walked to: asking costs the same for tomorrow and for ten years from now.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from calendar import monthrange
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple
 
+from escalatord.core.calendar import DAY, FOLD_MAX, Calendar, Hours, Window, outside, windows
+from escalatord.core.values import replace
 from escalatord.core.wallclock import instant, readings, to_local
 
-# The clock is nowhere set back further since 2000 (Antarctica/Casey: 3 h), so no shift reaches further over its end.
-FOLD_MAX = timedelta(hours=3)
 RESOLUTION = datetime.resolution
-DAY = timedelta(days=1)
 MONTHS_PER_YEAR = 12
 
 
@@ -62,21 +63,28 @@ class Rotation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
-    """People taking turns, one index per turn. `active` is a wall-clock window (start, end) in the layer's zone.
+    """People taking turns, one index per turn; without a rotation all of them together.
 
-    An end that is not later than its start lies on the next day, so 00:00-00:00 is the whole day.
+    It covers the hours `active` in its own zone (none = always), or the working hours of `calendar` (`off_hours`: all
+    but these) in the calendar's.
     """
 
     name: str
     timezone: str
-    rotation: Rotation
+    rotation: Rotation | None
     people: tuple[str, ...]
-    active: tuple[time, time] | None = None
+    active: tuple[Hours, ...] = ()
+    calendar: Calendar | None = None
+    off_hours: bool = False
+    shadow: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
-    """Somebody stands in from `start` (included) to `end` (excluded), both instants in UTC."""
+    """Somebody stands in from `start` (included) to `end` (excluded), both instants in UTC.
+
+    `id` is the store's number of one made at run time, 0 for one that stands in the rules.
+    """
 
     schedule: str
     person: str
@@ -84,22 +92,12 @@ class Override:
     end: datetime
     why: str = ""
     by: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
-    """A named on-call duty. `when_empty` are people who stand in where no layer covers."""
-
-    name: str
-    timezone: str
-    layers: tuple[Layer, ...]
-    overrides: tuple[Override, ...] = ()
-    when_empty: tuple[str, ...] = ()
+    id: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OnCall:
-    """Who is on call, and why: `layer <name>`, `override: <why>` (`override` without a reason) or `when_empty`."""
+    """Who is on call, and why: `layer <name>`, `calendar`, `override: <why>` (or only `override`) or `when_empty`."""
 
     person: str
     because: str
@@ -115,11 +113,41 @@ class Shift:
     because: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """Another calendar that plans shifts: `given` as the rules name it, `address` an https address or a file's path.
+
+    `digest` is the SHA-256 (hex) of what was last read there, "" while nothing was. An address may be a secret, so
+    neither it nor what names it is ever shown.
+    """
+
+    given: str = field(repr=False)
+    address: str = field(repr=False, compare=False)
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """A named on-call duty. `when_empty` are people who stand in where nothing covers.
+
+    `booked` are the shifts that `feed` plans, by start, for as far as it was read.
+    """
+
+    name: str
+    timezone: str
+    layers: tuple[Layer, ...]
+    overrides: tuple[Override, ...] = ()
+    when_empty: tuple[str, ...] = ()
+    feed: Feed | None = None
+    booked: tuple[Shift, ...] = field(default=(), repr=False, compare=False)
+
+
 def on_call(schedule: Schedule, at: datetime, overrides: Sequence[Override] = ()) -> tuple[OnCall, ...]:
     """Return who is on call at the instant `at`; normally one, () in a gap.
 
-    Two where a hand-off or window falls into an hour that happens twice, the one who came last first; all of
-    `when_empty` where nothing covers. `overrides` are those made at run time, of any schedule, oldest first.
+    Two where a hand-off or window falls into an hour that happens twice, the one who came last first; everybody of a
+    layer without turns; all of `when_empty` where nothing covers. `overrides` are those made at run time, of any
+    schedule, oldest first.
     """
     lanes = _lanes(schedule, at, at + RESOLUTION, overrides)
     return _present(schedule, [[piece for piece in lane if piece.start <= at < piece.end] for lane in lanes], at)
@@ -139,6 +167,17 @@ def shifts(schedule: Schedule, start: datetime, end: datetime, overrides: Sequen
             running.setdefault(one, since)
     done += [Shift(person=one.person, start=since, end=end, because=one.because) for one, since in running.items()]
     return tuple(sorted(done, key=lambda shift: (shift.start, shift.end)))
+
+
+def shadowing(schedule: Schedule, at: datetime) -> tuple[OnCall, ...]:
+    """Return who shadows at the instant `at`: everybody whom a shadow layer names, whatever lies above it."""
+    return tuple(one for each in _shadows(schedule) for one in on_call(each, at))
+
+
+def shadow_shifts(schedule: Schedule, start: datetime, end: datetime) -> tuple[Shift, ...]:
+    """Return the shifts of the shadow layers as `shifts` does."""
+    found = [shift for each in _shadows(schedule) for shift in shifts(each, start, end)]
+    return tuple(sorted(found, key=lambda shift: (shift.start, shift.end)))
 
 
 def gaps(
@@ -214,17 +253,34 @@ def _lanes(schedule: Schedule, start: datetime, end: datetime, overrides: Sequen
         if since < until and since < end and start < until:
             because = f"override: {override.why}" if override.why else "override"
             lanes.append([_Piece(OnCall(person=override.person, because=because), since, until, since, until)])
-    return lanes + [_pieces(layer, start, end) for layer in reversed(schedule.layers)]
+    lanes += [_pieces(layer, start, end) for layer in reversed(schedule.layers) if not layer.shadow]
+    return [*lanes, _booked(schedule.booked, start, end)] if schedule.booked else lanes
+
+
+def _booked(booked: Sequence[Shift], start: datetime, end: datetime) -> list[_Piece]:
+    """Return the planned shifts that touch [start, end); whoever is planned for the same time has duty together."""
+    return [
+        _Piece(OnCall(person=shift.person, because=shift.because), shift.start, shift.end, shift.start, shift.end)
+        for shift in booked[: bisect_left(booked, end, key=lambda shift: shift.start)]
+        if start < shift.end
+    ]
+
+
+def _shadows(schedule: Schedule) -> Iterator[Schedule]:
+    """Yield each shadow layer as a schedule of its own, in which it counts."""
+    for layer in schedule.layers:
+        if layer.shadow:
+            yield Schedule(name=schedule.name, timezone=schedule.timezone, layers=(replace(layer, shadow=False),))
 
 
 def _pieces(layer: Layer, start: datetime, end: datetime) -> list[_Piece]:
-    """Return the stretches of a layer that touch [start, end): its turns, cut to its window."""
-    turns = _turns(layer, start, end)
-    if layer.active is None or layer.active[0] == layer.active[1]:
+    """Return the stretches of a layer that touch [start, end): its turns, cut to its hours."""
+    turns = _together(layer, start, end) if layer.rotation is None else _turns(layer, layer.rotation, start, end)
+    if not layer.active and layer.calendar is None:
         return [_Piece(one, since, until, since, until) for since, until, one in turns]
     ends = [until for _, until, _ in turns]
     found = []
-    for opens, opens_again, closes, closes_again in _windows(layer, layer.active, start, end):
+    for opens, opens_again, closes, closes_again in _windows(layer, start, end):
         for since, until, one in turns[bisect_right(ends, opens) :]:
             if since >= closes_again:
                 break
@@ -240,25 +296,24 @@ def _pieces(layer: Layer, start: datetime, end: datetime) -> list[_Piece]:
     return sorted(found, key=lambda piece: piece.start)
 
 
-def _windows(
-    layer: Layer, active: tuple[time, time], start: datetime, end: datetime
-) -> Iterator[tuple[datetime, datetime, datetime, datetime]]:
-    """Yield both readings of the start and both of the end of each window that may touch [start, end)."""
-    opens, closes = active
-    day = to_local(start, layer.timezone).date() - DAY
-    last = (to_local(end, layer.timezone).replace(tzinfo=None) + FOLD_MAX).date()
-    while day <= last:
-        closing_day = day if opens < closes else day + DAY
-        first, second = readings(datetime.combine(day, opens), layer.timezone)
-        third, fourth = readings(datetime.combine(closing_day, closes), layer.timezone)
-        if first < end and start < fourth:
-            yield first, second, third, fourth
-        day += DAY
+def _windows(layer: Layer, start: datetime, end: datetime) -> list[Window]:
+    """Return the hours of a layer that touch [start, end)."""
+    calendar = layer.calendar
+    if calendar is None:
+        return windows(layer.active, layer.timezone, start, end)
+    if layer.off_hours:
+        return outside(calendar, start, end)
+    return windows(calendar.hours, calendar.timezone, start, end, calendar.holidays)
 
 
-def _turns(layer: Layer, start: datetime, end: datetime) -> list[tuple[datetime, datetime, OnCall]]:
+def _together(layer: Layer, start: datetime, end: datetime) -> list[tuple[datetime, datetime, OnCall]]:
+    """Return one turn for each of a layer's people; backwards, because of simultaneous pieces the last comes first."""
+    return [(start, end, OnCall(person=person, because=f"layer {layer.name}")) for person in reversed(layer.people)]
+
+
+def _turns(layer: Layer, rotation: Rotation, start: datetime, end: datetime) -> list[tuple[datetime, datetime, OnCall]]:
     """Return the turns of a rotation that touch [start, end) as (since, until, who), in order."""
-    rotation, zone = layer.rotation, layer.timezone
+    zone = layer.timezone
     begins = instant(datetime.combine(rotation.starts, rotation.at), zone, later=False)
     if not layer.people or end <= begins:
         return []

@@ -3,31 +3,41 @@
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
+from typing import assert_never
 
 from sqlalchemy.exc import SQLAlchemyError
 from structlog import get_logger
 
-from escalatord.core.incident import Incident
+from escalatord.core.incident import Incident, State
 from escalatord.core.policy import Policy
+from escalatord.core.rules import OWN_SOURCE, AlertRecord
 from escalatord.core.ruleset import Ruleset, World
 from escalatord.core.values import replace
-from escalatord.engine import handlers, intake
+from escalatord.engine import handlers, intake, overriding, own_alerts
 from escalatord.engine.commands import (
+    AddOverride,
     Answer,
+    Arm,
+    CancelOverride,
     Claim,
     Command,
     Ingest,
     Ingested,
+    Measured,
+    PeopleGone,
     Quarantine,
     RaiseIncident,
     Receipt,
     Remark,
+    RememberFeed,
     Stranger,
+    SwapShifts,
     Unreachable,
 )
 from escalatord.engine.handlers import ANSWERABLE_KINDS, Due
+from escalatord.engine.surroundings import Surroundings
 from escalatord.engine.unit import Unit
 from escalatord.errors import EscalatordError, StoreUnavailableError
 from escalatord.store.incidents import ConflictError
@@ -36,7 +46,10 @@ from escalatord.store.store import Store
 from escalatord.store.tx import Tx
 
 CONFLICT_TRIES_MAX = 5
+OPEN_LOOKED_THROUGH_MAX = 10_000
 POLICIES_KEPT_MAX = 10_000
+ALERTS_SURVEYED_MAX = 200_000
+"""Past it the oldest are not counted by rules that count, and keep nobody quiet; a warning says so."""
 
 log = get_logger(component="engine")
 
@@ -54,28 +67,18 @@ class Written:
     entries: tuple[JournalEntry, ...]
     seq: int
     outbox: bool
-    retry_at: datetime | None
+    retries: tuple[datetime, ...]
     next_due: datetime | None
     poisoned: tuple[int, ...]
     violations: tuple[str, ...]
     lateness: tuple[tuple[str, float], ...]
+    asks: tuple[str, ...]
     at: datetime
 
 
 def _nothing(error: CommandFailedError, now: datetime) -> Written:
-    return Written(
-        results=(error,),
-        changed=(),
-        entries=(),
-        seq=0,
-        outbox=False,
-        retry_at=None,
-        next_due=None,
-        poisoned=(),
-        violations=(),
-        lateness=(),
-        at=now,
-    )
+    """Return a transaction that came to nothing but the error of its one command."""
+    return replace(_joined((), now), results=(error,))
 
 
 def _joined(parts: Sequence[Written], now: datetime) -> Written:
@@ -84,13 +87,14 @@ def _joined(parts: Sequence[Written], now: datetime) -> Written:
         results=tuple(result for part in parts for result in part.results),
         changed=tuple(dict.fromkeys(number for part in parts for number in part.changed)),
         entries=tuple(entry for part in parts for entry in part.entries),
-        seq=max(part.seq for part in parts),
+        seq=max((part.seq for part in parts), default=0),
         outbox=any(part.outbox for part in parts),
-        retry_at=min((part.retry_at for part in parts if part.retry_at), default=None),
+        retries=tuple(at for part in parts for at in part.retries),
         next_due=min((part.next_due for part in parts if part.next_due), default=None),
         poisoned=tuple(number for part in parts for number in part.poisoned),
         violations=tuple(name for part in parts for name in part.violations),
         lateness=tuple(late for part in parts for late in part.lateness),
+        asks=tuple(dict.fromkeys(query for part in parts for query in part.asks)),
         at=now,
     )
 
@@ -102,6 +106,7 @@ class Batch:
         self._store = store
         self._link_key = link_key
         self.world = World(ruleset=ruleset, policies={policy.hash: policy for policy in ruleset.policies.values()})
+        self.around = Surroundings(ruleset)
         self._pinned: set[str] = set()
 
     @property
@@ -128,7 +133,7 @@ class Batch:
         """
         for left in reversed(range(CONFLICT_TRIES_MAX)):
             try:
-                return self._store.write(lambda tx: self._run(tx, commands, now))
+                written, world = self._write(commands, now)
             except ConflictError:
                 if not left:
                     raise StoreUnavailableError("other nodes change the same incidents; try again") from None
@@ -138,34 +143,65 @@ class Batch:
                     log.exception("a command cannot be written")
                     return _nothing(CommandFailedError(f"it could not be written: {error}"), now)
                 return _joined([self.commit((command,), now) for command in commands], now)
+            else:
+                # only now: what was not committed is not in force
+                self.world = replace(self.world, overrides=world.overrides, unreachable=world.unreachable)
+                return written
         raise AssertionError("unreachable")
 
-    def _run(self, tx: Tx, commands: Sequence[Command | Due], now: datetime) -> Written:
-        unit = Unit(tx, now, self.world, self._link_key)
+    def survey(self, now: datetime) -> None:
+        """Build what rules look at beside an alert anew: at a start, and with other rules; in the writer thread."""
+        ruleset = self.ruleset
+        fresh = Surroundings(ruleset)
+
+        def known(tx: Tx) -> tuple[list[AlertRecord], dict[int, Incident]]:
+            since = now - timedelta(seconds=fresh.window_seconds)
+            records = tx.alerts_since(since, ALERTS_SURVEYED_MAX)
+            incidents = tx.load({record.incident for record in records if record.incident and record.firing})
+            return records, {n: each for n, each in incidents.items() if each.state is not State.RESOLVED}
+
+        records, incidents = self._store.write(known) if fresh.needed else ([], {})
+        if len(records) >= ALERTS_SURVEYED_MAX:
+            log.warning("too many alerts fire: some are not counted and keep nobody quiet", alerts=len(records))
+        self.around.rebuild(ruleset, records, incidents, now)
+
+    def _write(self, commands: Sequence[Command | Due], now: datetime) -> tuple[Written, World]:
+        """Run commands in one transaction; what the surroundings learned stays only when it is committed."""
+        try:
+            found = self._store.write(lambda tx: self._run(tx, commands, now))
+        except BaseException:
+            self.around.undo()
+            raise
+        self.around.keep()
+        return found
+
+    def _run(self, tx: Tx, commands: Sequence[Command | Due], now: datetime) -> tuple[Written, World]:
+        unit = Unit(tx, now, self.world, self._link_key, self.around)
         run = _Run(self, unit)
         run.read_ahead(commands)
         results = [run.one(index, command) for index, command in enumerate(commands)]
+        run.look_around()
         self._pin(tx, unit)
         seq = unit.flush()
-        if unit.world.unreachable != self.world.unreachable:
-            self.world = replace(self.world, unreachable=unit.world.unreachable)
         deadlines = [incident.next_due_at for incident in unit.changed.values()]
         deadlines += [unit.alerts[key].due_at for key in unit.changed_alerts]
         for number, name in unit.broken:
             log.error("invariant violated", incident=number, invariant=name)
-        return Written(
+        written = Written(
             results=tuple(results),
             changed=tuple(unit.changed),
             entries=tuple(unit.journal),
             seq=seq,
             outbox=bool(unit.outbox),
-            retry_at=unit.retry_at,
+            retries=tuple(unit.retries),
             next_due=min((at for at in deadlines if at is not None), default=None),
             poisoned=tuple(run.poisoned),
             violations=tuple(name.partition(":")[0] for _number, name in unit.broken),
             lateness=tuple(run.lateness),
+            asks=self.around.asks,
             at=now,
         )
+        return written, unit.world
 
     def _pin(self, tx: Tx, unit: Unit) -> None:
         """Store the policies that new incidents are pinned to, once each."""
@@ -213,10 +249,8 @@ class _Run:
             unit.attempts.update(tx.outbox_many(references))
             numbers.update(row.incident for row in unit.attempts.values() if row.kind in ANSWERABLE_KINDS)
         for source, fingerprints in by_source.items():
-            for fingerprint, record in tx.alerts(source, fingerprints).items():
-                unit.alerts[(source, fingerprint)] = record
-                if record.incident:
-                    numbers.add(record.incident)
+            known = tx.alerts(source, fingerprints)
+            unit.alerts.update(((source, fingerprint), record) for fingerprint, record in known.items())
         keys: set[str] = set()
         for index, command in enumerate(commands):
             if isinstance(command, Ingest):
@@ -224,7 +258,10 @@ class _Run:
                 if isinstance(judged, tuple):
                     self._judged[index] = judged
                     keys.update(intake.keys_of(judged))
+                    numbers.update(intake.numbers_of(judged))
         self._know(tx.load(numbers).values() if numbers else (), tx.load_open(keys).values() if keys else ())
+        if any(isinstance(command, Unreachable | PeopleGone) for command in commands):
+            self._know(tx.list_incidents((State.OPEN, State.ACKNOWLEDGED), OPEN_LOOKED_THROUGH_MAX))
         unit.new_expected = sum(1 for key in keys if not unit.by_key.get(key))
 
     def one(self, index: int, command: Command | Due) -> object:
@@ -255,13 +292,45 @@ class _Run:
                 handlers.quarantine(unit, command)
             case Unreachable():
                 handlers.unreachable(unit, command)
+            case PeopleGone():
+                handlers.lose_people(unit, command)
             case Stranger():
                 handlers.stranger(unit, command)
             case Remark():
                 unit.record(command.kind, command.body)
+            case AddOverride():
+                return overriding.add_override(unit, command)
+            case CancelOverride():
+                return overriding.cancel_override(unit, command)
+            case SwapShifts():
+                return overriding.swap_shifts(unit, command)
+            case RememberFeed():
+                overriding.remember_feed(unit, command)
+            case Arm() | Measured() | Due():
+                return self._own(command)
+        return None
+
+    def _own(self, command: Arm | Measured | Due) -> object:
+        """Run a command that the engine gives itself."""
+        match command:
+            case Arm():
+                own_alerts.arm(self.unit)
+            case Measured():
+                self.unit.around.answered(command.query, command.value, self.unit.now)
             case Due():
                 return self._due(command)
+            case _:
+                assert_never(command)
         return None
+
+    def look_around(self) -> None:
+        """Tell the rules that make alerts what came; let who depends on what has changed be looked at at once."""
+        unit = self.unit
+        if unit.came or unit.arrived:
+            self._guarded(unit, partial(own_alerts.take_in, unit))
+        if unit.around.needed:
+            unit.around.closed(unit.closed)
+            self._guarded(unit, lambda: intake.look_soon(unit, unit.around.take_due()))
 
     def _due(self, command: Due) -> int:
         """Look at each due incident and alert by itself: one that raises is put aside, the others are on time."""
@@ -283,7 +352,8 @@ class _Run:
             if known.due_at is None or known.due_at > unit.now:
                 continue
             unit.begin()
-            outcome = self._attempt(partial(intake.look_again, unit, known), 0)
+            look = own_alerts.look if known.alert.source == OWN_SOURCE else intake.look_again
+            outcome = self._attempt(partial(look, unit, known), 0)
             if isinstance(outcome, Exception):
                 unit.put(unit.alerts, place, replace(known, due_at=None))
                 unit.put(unit.changed_alerts, place, None)

@@ -7,12 +7,14 @@ A thing that happens is a command; its result is given only after the commit. Ev
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import TypeAlias
 
 from escalatord.core.alert import Alert, Severity
 from escalatord.core.events import Ack, Note, PageNext, PassOn, Resolve, Snooze, Unack
 from escalatord.core.incident import Attempt, Incident, Reason, Via
 from escalatord.core.rules import Verdict
+from escalatord.core.schedule import Override
 from escalatord.store.rows import OutboxRow
 
 
@@ -26,7 +28,7 @@ class Ingest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """What became of one alert. `incident` 0 = pages nobody; `new` says that this message opened an episode or incident."""
+    """What became of one alert. `incident` 0 = pages nobody; `new` = this message opened an episode or incident."""
 
     fingerprint: str
     incident: int
@@ -147,6 +149,13 @@ class Stranger:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PeopleGone:
+    """People left the roster: whoever is being paged or holds an incident among them is gone on without. → None."""
+
+    people: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Remark:
     """Something about the daemon itself for the journal (rules loaded, rules refused, a clock jump). → None."""
 
@@ -154,15 +163,118 @@ class Remark:
     body: Mapping[str, object]
 
 
-Command: TypeAlias = Ingest | Answer | RaiseIncident | Receipt | Claim | Quarantine | Unreachable | Stranger | Remark
-Result: TypeAlias = Ingested | Answered | tuple[Claimed, ...] | None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddOverride:
+    """Somebody stands in for a while, in force at once; what lies in the past stays as it was. → `Overridden`."""
+
+    schedule: str
+    person: str
+    start: datetime
+    end: datetime
+    why: str
+    by: str
+    via: Via
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelOverride:
+    """An override made at run time is taken back; one that has begun ends now. → `Overridden`."""
+
+    id: int
+    by: str
+    via: Via
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwapShifts:
+    """Two people exchange their next shifts (that start after `after`, None = now): both or neither. → `Overridden`."""
+
+    schedule: str
+    people: tuple[str, str]
+    after: datetime | None
+    why: str
+    by: str
+    via: Via
+
+
+class OverrideReason(StrEnum):
+    """What came of a wish about overrides."""
+
+    ADDED = "added"
+    CANCELLED = "cancelled"
+    SWAPPED = "swapped"
+    UNKNOWN_SCHEDULE = "unknown_schedule"
+    UNKNOWN_PERSON = "unknown_person"
+    UNKNOWN_OVERRIDE = "unknown_override"
+    ENDS_FIRST = "ends_first"
+    PAST = "past"
+    TOO_LONG = "too_long"
+    TOO_MANY = "too_many"
+    SAME_PERSON = "same_person"
+    NO_SHIFT = "no_shift"
+    OVERLAP = "overlap"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overridden:
+    """What it came to: why, the overrides it is about (none when nothing changed), and the instant."""
+
+    reason: OverrideReason
+    overrides: tuple[Override, ...] = ()
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RememberFeed:
+    """Keep what a schedule's calendar plans, for when it cannot be fetched; `body` is for the journal. → None."""
+
+    schedule: str
+    content: str
+    body: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """The engine's own, at a start and with new rules: see that every rule that makes alerts has its clock. → None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """The engine's own: what a query came to, None when no number could be had. → None."""
+
+    query: str
+    value: float | None
+
+
+Command: TypeAlias = (
+    Ingest
+    | Answer
+    | RaiseIncident
+    | Receipt
+    | Claim
+    | Quarantine
+    | Unreachable
+    | Stranger
+    | PeopleGone
+    | Remark
+    | AddOverride
+    | CancelOverride
+    | SwapShifts
+    | RememberFeed
+    | Arm
+    | Measured
+)
+Result: TypeAlias = Ingested | Answered | tuple[Claimed, ...] | Overridden | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
-    """Told to subscribers after a commit: which incidents changed, and the last journal sequence."""
+    """Told to subscribers after a commit: which incidents changed, and the last journal sequence.
+
+    `outbox` says that there is something new to send, `retries` when attempts that failed are to be tried again.
+    """
 
     incidents: tuple[int, ...] = ()
     seq: int = 0
     outbox: bool = False
-    retry_at: datetime | None = None
+    retries: tuple[datetime, ...] = ()

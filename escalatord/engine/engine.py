@@ -12,7 +12,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -26,8 +26,9 @@ from escalatord.core.policy import Policy
 from escalatord.core.rules import Verdict
 from escalatord.core.ruleset import Ruleset, World
 from escalatord.engine import intake
+from escalatord.engine.asking import Asker
 from escalatord.engine.batch import Batch, Written
-from escalatord.engine.commands import Changed, Command, Ingest, Result
+from escalatord.engine.commands import Arm, Changed, Command, Ingest, PeopleGone, Result
 from escalatord.engine.handlers import Due
 from escalatord.errors import EscalatordError, StoreUnavailableError
 from escalatord.store.store import Store
@@ -37,6 +38,8 @@ T = TypeVar("T")
 
 COMMANDS_WAITING_MAX = 10_000
 BATCH_COMMANDS_MAX = 256
+BATCH_ALERTS_MAX = 512
+"""An ack, a timer or a claim waits for at most so many alerts that came before it, and one body more."""
 DUE_AT_ONCE_MAX = 200
 WATCH_QUEUE_MAX = 1_000
 IDLE_SECONDS_MAX = 5.0
@@ -72,6 +75,7 @@ class Engine:
     """The only way to change anything. Built by the daemon; `run` its loops inside a TaskGroup.
 
     `thread` makes the store's writer and reader thread by name; the simulator's keep step with its virtual time.
+    `idle_seconds` is how long a loop waits for news before it turns anyway, to show that it is alive.
     """
 
     def __init__(
@@ -82,11 +86,14 @@ class Engine:
         *,
         link_key: bytes,
         thread: Callable[[str], Executor] = one_thread,
+        idle_seconds: float = IDLE_SECONDS_MAX,
     ) -> None:
         self.clock = clock
         self.ready = False
         self._store = store
+        self._idle_seconds = idle_seconds
         self._batch = Batch(store, ruleset, link_key)
+        self.asker = Asker(self._enqueue)
         self._writer = thread("store-writer")
         self._reader = thread("store-reader")
         self._waiting: deque[_Waiting] = deque()
@@ -150,7 +157,12 @@ class Engine:
     async def explain(self, source: str, alerts: Sequence[Alert]) -> tuple[Verdict, ...]:
         """Return what the rules would make of alerts now; commits nothing and pages nobody."""
         known = await self.read(lambda tx: tx.alerts(source, [alert.fingerprint for alert in alerts]))
-        return intake.explain(self.ruleset, known, alerts, self.clock.now())
+        now, loop = self.clock.now(), asyncio.get_running_loop()
+        # in the writer thread: what rules look at beside an alert lives there
+        around = self._batch.around
+        return await loop.run_in_executor(
+            self._writer, lambda: intake.explain(self.ruleset, around, known, alerts, now)
+        )
 
     @contextmanager
     def watch(self) -> Iterator["asyncio.Queue[Changed]"]:
@@ -179,6 +191,8 @@ class Engine:
         now = self.clock.now()
         await loop.run_in_executor(self._writer, self._store.write, lambda tx: tx.outbox_end_leases(now))
         await loop.run_in_executor(self._writer, self._batch.refresh, now)
+        await loop.run_in_executor(self._writer, self._batch.survey, now)
+        await loop.run_in_executor(self._writer, self._batch.commit, (Arm(),), now)
         self._next_due = await self.read(lambda tx: tx.next_due())
 
     async def keep_figures(self, seq: int, figures: Mapping[str, object]) -> None:
@@ -187,9 +201,18 @@ class Engine:
         await loop.run_in_executor(self._writer, self._store.write, lambda tx: tx.set_checkpoint(seq, figures))
 
     async def reload(self, ruleset: Ruleset) -> None:
-        """Swap the rules between two batches; running incidents stay pinned to their policies."""
+        """Swap the rules between two batches; running incidents stay pinned to their policies.
+
+        Who left the roster is gone on without at once: their tier falls to the next one who can be reached.
+        """
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._writer, self._batch.swap, ruleset, self.clock.now())
+        now = self.clock.now()
+        gone = tuple(sorted(self.ruleset.people.keys() - ruleset.people.keys()))
+        await loop.run_in_executor(self._writer, self._batch.swap, ruleset, now)
+        await loop.run_in_executor(self._writer, self._batch.survey, now)
+        await self._enqueue(Arm())
+        if gone:
+            await self._enqueue(PeopleGone(people=gone))
 
     async def run_commits(self) -> None:
         """Commit what waits, for ever."""
@@ -198,8 +221,8 @@ class Engine:
             while not self._waiting:
                 self._last_tick = self.clock.monotonic()
                 self._work.clear()
-                await self._idle(self._work, IDLE_SECONDS_MAX)
-            batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), BATCH_COMMANDS_MAX))]
+                await self._idle(self._work, self._idle_seconds)
+            batch = self._next_batch()
             now = self.clock.now()
             commands = [waiting.command for waiting in batch]
             try:
@@ -218,11 +241,11 @@ class Engine:
         while True:
             now = self.clock.now()
             due = self._next_due
-            wait = IDLE_SECONDS_MAX if due is None else (due - now).total_seconds()
+            wait = self._idle_seconds if due is None else (due - now).total_seconds()
             if wait > 0:
                 self._wake_due.clear()
                 if self._next_due == due:
-                    await self._idle(self._wake_due, min(wait, IDLE_SECONDS_MAX))
+                    await self._idle(self._wake_due, min(wait, self._idle_seconds))
                 continue
             try:
                 await self._enqueue(Due(limit=DUE_AT_ONCE_MAX, skip=self._poisoned(now)))
@@ -231,6 +254,13 @@ class Engine:
                 await self.clock.sleep(RETRY_STORE_SECONDS)
                 continue
             self._avoid_spinning()
+
+    async def finish(self) -> None:
+        """Refuse new commands, and wait until who asked before has an answer; `run_commits` must still run."""
+        last = self._queue(Due(limit=0))
+        self._closing = True
+        with suppress(StoreUnavailableError):
+            await last
 
     async def close(self) -> None:
         """Refuse new commands, let the running batch end, and let go of the threads."""
@@ -248,10 +278,14 @@ class Engine:
         if self._closing or len(self._waiting) >= COMMANDS_WAITING_MAX:
             why = "the daemon is shutting down" if self._closing else "too many commands are waiting to be committed"
             raise StoreUnavailableError(why)
+        # a waiter that is cancelled takes only its own future with it; the command runs all the same
+        return await self._queue(command)
+
+    def _queue(self, command: Command | Due) -> "asyncio.Future[object]":
         future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(command, future))
         self._work.set()
-        return await asyncio.shield(future)
+        return future
 
     async def _idle(self, event: asyncio.Event, seconds: float) -> None:
         """Wait for an event or until time has passed on our own clock, whichever is first."""
@@ -262,6 +296,17 @@ class Engine:
         finally:
             woken.cancel()
             slept.cancel()
+
+    def _next_batch(self) -> list[_Waiting]:
+        """Take what waits, as far as one transaction goes; at least one command."""
+        batch: list[_Waiting] = []
+        alerts = 0
+        while self._waiting and len(batch) < BATCH_COMMANDS_MAX and alerts < BATCH_ALERTS_MAX:
+            waiting = self._waiting.popleft()
+            batch.append(waiting)
+            if isinstance(waiting.command, Ingest):
+                alerts += len(waiting.command.alerts)
+        return batch
 
     def _tell(self, batch: Sequence[_Waiting], written: Written) -> None:
         for waiting, result in zip(batch, written.results, strict=True):
@@ -274,9 +319,10 @@ class Engine:
         if written.next_due is not None and (self._next_due is None or written.next_due < self._next_due):
             self._next_due = written.next_due
             self._wake_due.set()
+        self.asker.ask(written.asks)
         self.on_written(written)
-        if written.changed or written.outbox:
-            news = Changed(incidents=written.changed, seq=written.seq, outbox=written.outbox, retry_at=written.retry_at)
+        if written.changed or written.outbox or written.retries:
+            news = Changed(incidents=written.changed, seq=written.seq, outbox=written.outbox, retries=written.retries)
             for queue in self._watchers:
                 if queue.full():
                     queue.get_nowait()

@@ -5,13 +5,14 @@ back alone.
 """
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from escalatord.core.codes import next_code
-from escalatord.core.events import AlertFired, Delivery, TimersDue
+from escalatord.core.codes import CODES_MAX, free_codes
+from escalatord.core.events import AlertFired, Delivery, PersonGone, TimersDue
 from escalatord.core.incident import Attempt, Cause, Incident, NoticeKind, Reason, State, TrackState, Via
+from escalatord.core.roster import reachable
 from escalatord.core.tokens import mint, token_hash
 from escalatord.core.values import replace
 from escalatord.engine.commands import (
@@ -19,6 +20,7 @@ from escalatord.engine.commands import (
     Answered,
     Claim,
     Claimed,
+    PeopleGone,
     Quarantine,
     RaiseIncident,
     Receipt,
@@ -38,7 +40,6 @@ CLAIM_LOOKS_MAX = 100
 TRIES_MAX = 4
 RETRY_SECONDS = (1.0, 3.0, 9.0)
 TELL_EVERY_SECONDS = 3600.0
-OPEN_LOOKED_THROUGH_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +64,8 @@ def raise_incident(unit: Unit, command: RaiseIncident) -> Answered:
     ruleset = unit.world.ruleset
     service = ruleset.services.get(command.service)
     name = command.policy or (service.policy if service else "") or ruleset.unmatched.policy
-    policy = ruleset.policies[name]
+    names = dict.fromkeys((name, *ruleset.policies_of_regimes(command.service)))
+    policies = tuple(ruleset.policies[each] for each in names)
     number = unit.next_number()
     event = AlertFired(
         number=number,
@@ -77,12 +79,12 @@ def raise_incident(unit: Unit, command: RaiseIncident) -> Answered:
         severity=command.severity,
         cause=Cause.RAISED,
         rule="",
-        policies=(policy,),
+        policies=policies,
         actor=command.person,
         via=command.via,
         why={"raised_by": command.person},
     )
-    outcome = unit.happen(None, event, {policy.hash: policy})
+    outcome = unit.happen(None, event, {policy.hash: policy for policy in policies})
     return Answered(incident=outcome.incident, before=None, reason=outcome.reason, at=unit.now)
 
 
@@ -216,11 +218,21 @@ def unreachable(unit: Unit, command: Unreachable) -> None:
     tx.set_unreachable(command.person, command.address_key, command.why, unit.now)
     unit.world = replace(unit.world, unreachable=unit.world.unreachable | {pair})
     channels = {n for n, spec in unit.world.ruleset.channels.items() if spec.address_key == command.address_key}
-    unit.know({i.number: i for i in tx.list_incidents((State.OPEN, State.ACKNOWLEDGED), OPEN_LOOKED_THROUGH_MAX)})
+    gone = not _ways_left(unit, command.person)
     for number in list(unit.incidents):
         for reference in _under_way(unit.incidents[number], command.person, channels):
             event = Delivery(reference=reference, status=Attempt.FAILED_PERMANENT, reason="opted_out")
             unit.happen(unit.incidents[number], event)
+        if gone:
+            unit.happen(unit.incidents[number], PersonGone(person=command.person))
+
+
+def lose_people(unit: Unit, command: PeopleGone) -> None:
+    """Go on without people who left the roster, in every open incident."""
+    unit.record("people_gone", {"people": list(command.people)})
+    for number in list(unit.incidents):
+        for person in command.people:
+            unit.happen(unit.incidents[number], PersonGone(person=person))
 
 
 def stranger(unit: Unit, command: Stranger) -> None:
@@ -241,6 +253,13 @@ def pass_deadlines(unit: Unit, number: int) -> Reason:
 
 
 # ------------------------------------------------------------------------------------------------------- private
+
+
+def _ways_left(unit: Unit, person: str) -> bool:
+    """Tell whether any personal address of somebody still works."""
+    who = unit.world.ruleset.people.get(person)
+    personal = [spec for spec in unit.world.ruleset.channels.values() if spec.address_key]
+    return who is not None and reachable(who, personal, unit.world.unreachable)
 
 
 def _under_way(incident: Incident, person: str, channels: Collection[str]) -> list[str]:
@@ -293,18 +312,17 @@ def _codes(unit: Unit, rows: Sequence[OutboxRow], known: dict[tuple[str, int], s
 
     Whoever has all codes in use (1,368 open incidents) gets no further one: links and buttons still answer.
     """
-    in_use: dict[str, set[str]] = {}
+    free: dict[str, Iterator[str]] = {}
     fresh: list[CodeRow] = []
     for row in rows:
         place = (row.person, row.incident)
         if not row.person or row.kind not in PAGE_KINDS or place in known:
             continue
-        if row.person not in in_use:
-            in_use[row.person] = unit.tx.codes_in_use(row.person, unit.now)
-        code = next_code(in_use[row.person])
-        known[place] = code
+        if row.person not in free:
+            in_use = unit.tx.codes_in_use(row.person, unit.now)
+            free[row.person] = free_codes(in_use) if len(in_use) < CODES_MAX else iter(())
+        known[place] = code = next(free[row.person], "")
         if code:
-            in_use[row.person].add(code)
             fresh.append(CodeRow(person=row.person, code=code, incident=row.incident, track=row.track))
     unit.tx.assign_codes(fresh)
     return known

@@ -19,8 +19,10 @@ from escalatord.core.rules import AlertRecord, RuleReason, Verdict
 from escalatord.core.ruleset import Ruleset
 from escalatord.core.values import replace
 from escalatord.engine.commands import Accepted, Ingest, Ingested
+from escalatord.engine.surroundings import Surroundings
 from escalatord.engine.unit import Unit
 
+NEWS = frozenset({AdmissionKind.NEW, AdmissionKind.UPDATED, AdmissionKind.RESOLVED})
 LAST_SEEN_SECONDS = 60.0
 """How old `last_seen_at` may grow before a repeat brings it up to date: what repeats faster costs no write."""
 RESOLVED_BY_HAND_HOLD_SECONDS = 900.0
@@ -32,8 +34,8 @@ ALERTS_LOOKED_AFTER_MAX = 10_000
 class Judged:
     """One alert, admitted and judged, not yet acted upon.
 
-    `record` is None for the resolve of something never seen; `verdict` None = there is nothing to judge; `key` is that of
-    the incident it may open or join ("" = it pages nobody).
+    `record` is None for the resolve of something never seen; `verdict` None = there is nothing to judge; `key` is that
+    of the incident it may open or join ("" = it pages nobody); `version` that of the surroundings it was judged in.
     """
 
     alert: Alert
@@ -41,6 +43,7 @@ class Judged:
     record: AlertRecord | None
     verdict: Verdict | None = None
     key: str = ""
+    version: int = 0
 
 
 def judge(unit: Unit, command: Ingest) -> tuple[Judged, ...]:
@@ -53,21 +56,48 @@ def keys_of(judged: Iterable[Judged]) -> list[str]:
     return [item.key for item in judged if item.key]
 
 
+def numbers_of(judged: Iterable[Judged]) -> list[int]:
+    """Return the numbers of the incidents that these alerts belong to, of those that are news."""
+    return [item.record.incident for item in judged if item.kind in NEWS and item.record and item.record.incident]
+
+
 def act(unit: Unit, judged: Sequence[Judged]) -> Ingested:
-    """Take the steps, in order."""
-    accepted = tuple(_act(unit, item) for item in judged)
+    """Take the steps, in order; what keeps others quiet goes first: a body of cause and symptoms is one page."""
+    order: Sequence[int] = range(len(judged))
+    if unit.around.cause_names:
+        order = sorted(order, key=lambda place: not _may_quiet(unit, judged[place]))
+    done = {place: _act(unit, judged[place]) for place in order}
+    accepted = tuple(done[place] for place in range(len(judged)))
     return Ingested(accepted=accepted, changed=any(item.changed for item in accepted))
 
 
 def look_again(unit: Unit, record: AlertRecord) -> None:
     """Judge an alert again because an instant named by its rules (or a hold) has come."""
     if not record.firing:
-        _remember(unit, replace(record, due_at=None), None)
+        remember(unit, replace(record, due_at=None), None)
         return
-    item = _evaluated(unit, record, AdmissionKind.UPDATED)
-    if item.key and item.key not in unit.by_key:
-        unit.know({incident.number: incident for incident in unit.tx.load_open((item.key,)).values()})
-    _act(unit, item)
+    judge_again(unit, record, AdmissionKind.UPDATED)
+
+
+def judge_again(unit: Unit, record: AlertRecord, kind: AdmissionKind) -> Accepted:
+    """Judge an alert as it is remembered, and act."""
+    return _act(unit, _known_key(unit, _evaluated(unit, record, kind)))
+
+
+def look_soon(unit: Unit, places: Iterable[tuple[str, str]]) -> None:
+    """Let alerts that fire be judged again at once: something that they depend on has changed."""
+    wanted = list(places)
+    unknown: dict[str, list[str]] = {}
+    for source, fingerprint in wanted:
+        if (source, fingerprint) not in unit.alerts:
+            unknown.setdefault(source, []).append(fingerprint)
+    for source, fingerprints in unknown.items():
+        known = unit.tx.alerts(source, fingerprints)
+        unit.alerts.update(((source, fingerprint), record) for fingerprint, record in known.items())
+    for place in wanted:
+        record = unit.alerts.get(place)
+        if record is not None and record.firing and (record.due_at is None or record.due_at > unit.now):
+            remember(unit, replace(record, due_at=unit.now), unit.changed_alerts.get(place))
 
 
 def look_after_closing(unit: Unit, incident: Incident) -> None:
@@ -77,19 +107,26 @@ def look_after_closing(unit: Unit, incident: Incident) -> None:
         place = (known.alert.source, known.alert.fingerprint)
         record = unit.alerts.get(place, known)
         if record.firing and record.incident == incident.number:
-            _remember(unit, replace(record, due_at=min(at, record.due_at or at)), None)
+            due_at = min(at, record.due_at or at)
+            remember(unit, replace(record, due_at=due_at), unit.changed_alerts.get(place))
 
 
 def explain(
-    ruleset: Ruleset, known: Mapping[str, AlertRecord], alerts: Sequence[Alert], now: datetime
+    ruleset: Ruleset, around: Surroundings, known: Mapping[str, AlertRecord], alerts: Sequence[Alert], now: datetime
 ) -> tuple[Verdict, ...]:
     """Return what the rules would make of alerts now, changing nothing; a resolve is judged as if it still fired."""
     verdicts = []
-    for alert in alerts:
-        firing = replace(alert, status=AlertStatus.FIRING)
-        record = admit(known.get(alert.fingerprint), firing, now).record
-        verdicts.append(evaluate(ruleset, record, now) if record else None)
-    return tuple(verdict for verdict in verdicts if verdict is not None)
+    mark = around.mark()
+    try:
+        for alert in alerts:
+            admission = admit(known.get(alert.fingerprint), replace(alert, status=AlertStatus.FIRING), now)
+            if admission.record is not None:
+                if admission.kind is AdmissionKind.NEW:
+                    around.began(admission.record, now)
+                verdicts.append(evaluate(ruleset, admission.record, now, around))
+    finally:
+        around.undo(mark)
+    return tuple(verdicts)
 
 
 # ------------------------------------------------------------------------------------------------------- private
@@ -97,6 +134,8 @@ def explain(
 
 def _judge(unit: Unit, alert: Alert) -> Judged:
     place = (alert.source, alert.fingerprint)
+    if unit.around.makers:
+        _hear(unit, alert)
     admission = admit(unit.alerts.get(place), alert, unit.now)
     record, kind = admission.record, admission.kind
     if record is None or kind in (AdmissionKind.LATE_COPY, AdmissionKind.UNKNOWN_RESOLVE):
@@ -106,25 +145,59 @@ def _judge(unit: Unit, alert: Alert) -> Judged:
             unit.put(unit.seen_alerts, place, None)
         return Judged(alert=alert, kind=kind, record=record)
     if kind is AdmissionKind.RESOLVED:
-        _remember(unit, record, None)
+        remember(unit, record, None)
+        if unit.around.needed:
+            unit.around.ended(record, unit.now)
         return Judged(alert=alert, kind=kind, record=record)
     return _evaluated(unit, record, kind)
 
 
+def _hear(unit: Unit, alert: Alert) -> None:
+    """Note what the rules that make their own alerts want to know of a message; a batch tells them once."""
+    for name in unit.around.heard(alert):
+        unit.put(unit.came, name, None)
+    if alert.source in unit.around.counted_sources:
+        unit.put(unit.arrived, alert.source, unit.arrived.get(alert.source, 0) + 1)
+
+
 def _evaluated(unit: Unit, record: AlertRecord, kind: AdmissionKind) -> Judged:
-    verdict = evaluate(unit.world.ruleset, record, unit.now)
+    around = unit.around
+    if around.needed:
+        if kind is AdmissionKind.NEW:
+            around.began(record, unit.now)
+        else:
+            around.changed(record, unit.now)
+    verdict = evaluate(unit.world.ruleset, record, unit.now, around)
     record = replace(record, held=verdict.held, due_at=verdict.next_at)
-    _remember(unit, record, verdict)
+    remember(unit, record, verdict)
+    if around.needed:
+        around.judged(record, verdict)
     key = ""
     if verdict.severity:
         # an exception has incidents of its own: nothing that is open already may swallow it
         policy = verdict.policies[0]
         scope = f"{policy}!{verdict.rule}" if verdict.cause is Cause.EXCEPTION else policy
         key = incident_key(verdict, record.alert, scope)
-    return Judged(alert=record.alert, kind=kind, record=record, verdict=verdict, key=key)
+    return Judged(alert=record.alert, kind=kind, record=record, verdict=verdict, key=key, version=around.version)
 
 
-def _remember(unit: Unit, record: AlertRecord, verdict: Verdict | None) -> None:
+def _known_key(unit: Unit, item: Judged) -> Judged:
+    """Return what was judged outside of a body's first pass, after its open incident was looked for."""
+    if item.key and item.key not in unit.by_key:
+        unit.know({incident.number: incident for incident in unit.tx.load_open((item.key,)).values()})
+    return item
+
+
+def _may_quiet(unit: Unit, item: Judged) -> bool:
+    """Return whether an alert would open or join an incident that keeps others quiet."""
+    names = unit.around.cause_names
+    if not names or item.verdict is None or item.verdict.severity is None:
+        return False
+    return item.verdict.rule in names or item.verdict.policies[0] in names
+
+
+def remember(unit: Unit, record: AlertRecord, verdict: Verdict | None) -> None:
+    """Write an alert at the end of the transaction; without a verdict the one written before stays."""
     place = (record.alert.source, record.alert.fingerprint)
     unit.put(unit.alerts, place, record)
     unit.put(unit.changed_alerts, place, verdict)
@@ -138,7 +211,7 @@ def _act(unit: Unit, item: Judged) -> Accepted:
         case AdmissionKind.UNCHANGED | AdmissionKind.LATE_COPY | AdmissionKind.UNKNOWN_RESOLVE:
             return _accepted(item, record.incident, new=False, changed=False)
         case AdmissionKind.RESOLVED:
-            _settle(unit, record)
+            settle(unit, record)
             return _accepted(item, record.incident, new=False, changed=True)
         case AdmissionKind.NEW | AdmissionKind.UPDATED:
             return _fire(unit, item, record)
@@ -146,21 +219,29 @@ def _act(unit: Unit, item: Judged) -> Accepted:
             assert_never(item.kind)
 
 
-def _settle(unit: Unit, record: AlertRecord) -> None:
+def settle(unit: Unit, record: AlertRecord, why: str = "") -> None:
+    """Let an alert leave its incident: its sender says that it is over, or its rules let go of it, and `why`."""
     incident = unit.incident(record.incident) if record.incident else None
     if incident is not None and incident.state is not State.RESOLVED and record.severity is not None:
-        unit.happen(incident, AlertSettled(fingerprint=record.alert.fingerprint, severity=record.severity))
+        event = AlertSettled(fingerprint=record.alert.fingerprint, severity=record.severity, why=why)
+        unit.happen(incident, event)
     place = (record.alert.source, record.alert.fingerprint)
     unit.put(unit.alerts, place, replace(record, severity=None))
+    unit.around.settled(place)
 
 
 def _fire(unit: Unit, item: Judged, record: AlertRecord) -> Accepted:
+    if item.key and item.version != unit.around.version:  # a cause began or ended since it was judged
+        item = replace(_known_key(unit, _evaluated(unit, record, AdmissionKind.UPDATED)), kind=item.kind)
+        record = item.record or record
     verdict = item.verdict
     current = unit.incident(record.incident) if record.incident else None
     attached = current is not None and current.state is not State.RESOLVED
     if verdict is None or verdict.severity is None:
-        return _below(item, record, current if attached else None)
-    if item.kind is AdmissionKind.UPDATED and current is not None and not attached:
+        return _below(unit, item, record, current if attached else None)
+    # one whose rules had let go of it was not closed by hand
+    by_hand = current is not None and not attached and record.severity is not None
+    if item.kind is AdmissionKind.UPDATED and current is not None and by_hand:
         return _after_hand_resolve(unit, item, record, current)
     if attached and record.severity is verdict.severity:
         return _accepted(item, record.incident, new=False, changed=True)
@@ -180,16 +261,21 @@ def _page(unit: Unit, item: Judged, record: AlertRecord, current: Incident | Non
     event = _event(unit, item, number, verdict.severity, previous)
     outcome = unit.happen(current, event, {policy.hash: policy for policy in event.policies})
     place = (record.alert.source, record.alert.fingerprint)
-    unit.put(unit.alerts, place, replace(record, incident=number, severity=verdict.severity))
+    record = replace(record, incident=number, severity=verdict.severity)
+    unit.put(unit.alerts, place, record)
     unit.put(unit.changed_alerts, place, verdict)
+    if outcome.incident is not None:
+        unit.around.paged(record, outcome.incident)
     return _accepted(item, number, new=opens or previous is None, changed=True, reason=outcome.reason.value)
 
 
-def _below(item: Judged, record: AlertRecord, current: Incident | None) -> Accepted:
-    """No severity is reached: it pages nobody; where it paged before, its incident learns that it fell away."""
+def _below(unit: Unit, item: Judged, record: AlertRecord, current: Incident | None) -> Accepted:
+    """No severity is reached: it pages nobody; where it paged before, its incident learns when its rules let go."""
     if current is None or record.severity is None:
         return _accepted(item, 0, new=item.kind is AdmissionKind.NEW, changed=True)
-    # What pages stays paged until its sender resolves it or a `clear` says so: falling below a threshold is no recovery.
+    # What pages stays paged until its sender resolves it or a `clear` says so: falling below a line is no recovery.
+    if item.verdict is not None and item.verdict.cleared:
+        settle(unit, record, item.verdict.cleared)
     return _accepted(item, current.number, new=False, changed=True)
 
 

@@ -17,6 +17,7 @@ from escalatord.core.invariants import violations
 from escalatord.core.policy import Policy
 from escalatord.core.rules import AlertRecord, Verdict
 from escalatord.core.ruleset import World
+from escalatord.engine.surroundings import Surroundings
 from escalatord.store.rows import JournalEntry, OutboxRow
 from escalatord.store.tx import Tx
 
@@ -31,12 +32,15 @@ NEVER_SENT = frozenset({Attempt.PENDING, Attempt.WITHDRAWN})
 class Unit:
     """What one transaction is going to write."""
 
-    def __init__(self, tx: Tx, now: datetime, world: World, link_key: bytes) -> None:
+    def __init__(self, tx: Tx, now: datetime, world: World, link_key: bytes, around: Surroundings) -> None:
         self.tx = tx
+        self.around = around
+        self.came: dict[str, None] = {}
+        self.arrived: dict[str, int] = {}
         self.now = now
         self.world = world
         self.link_key = link_key
-        self.retry_at: datetime | None = None
+        self.retries: list[datetime] = []
         self.new_expected = 0
         self._numbers: list[int] = []
         self.incidents: dict[int, Incident] = {}
@@ -54,6 +58,7 @@ class Unit:
         self.broken: list[tuple[int, str]] = []
         self._undo: list[tuple[dict[object, object], object, object]] = []
         self._marks: tuple[int, int, int, int] = (0, 0, 0, 0)
+        self._mark_around = 0
         self._outbox_before = self.outbox
 
     # --------------------------------------------------------------------------------------- one command at a time
@@ -61,6 +66,7 @@ class Unit:
     def begin(self) -> None:
         """Remember where a command starts."""
         self._undo.clear()
+        self._mark_around = self.around.mark()
         self._marks = (len(self.journal), len(self.outbox), len(self.withdrawals), len(self.closed))
         self._outbox_before = self.outbox  # a withdrawal makes a new list; this one is only ever appended to
 
@@ -72,6 +78,7 @@ class Unit:
             else:
                 mapping[key] = old
         self._undo.clear()
+        self.around.undo(self._mark_around)
         journal, outbox, withdrawals, closed = self._marks
         self.outbox = self._outbox_before
         del self.journal[journal:], self.outbox[outbox:], self.withdrawals[withdrawals:], self.closed[closed:]
@@ -150,7 +157,7 @@ class Unit:
 
     def outbox_due_at(self, at: datetime) -> None:
         """Note that an attempt is to be tried again at `at`."""
-        self.retry_at = at if self.retry_at is None else min(self.retry_at, at)
+        self.retries.append(at)
 
     def _keep(self, incident: Incident, effect: Effect) -> None:
         match effect:

@@ -1,38 +1,85 @@
 """From a claimed outbox row to the message a channel sends: everything it says is true now.
 
-Rendering never stops a page: whatever goes wrong in the wording, a plain built-in text with what is known goes out.
+Rendering never stops a page: a tier's template that fails falls back to the built-in text, and whatever goes wrong in
+that, a plain text with what is known goes out. A confidential case is never told by a template.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from escalatord.core.gsm7 import to_gsm7
 from escalatord.core.incident import Incident, TimerKind
 from escalatord.core.roster import ChannelKind, ChannelSpec
+from escalatord.core.rules import AlertRecord
 from escalatord.core.ruleset import World
-from escalatord.core.telling import Handles, Words, tell
+from escalatord.core.telling import Handles, Telling, Words, tell
+from escalatord.core.template import LANGUAGE_DEFAULT, Template, template_of, wording_for
+from escalatord.core.template_values import Material, measured
 from escalatord.core.tokens import right_number
 from escalatord.core.wording import compose
 from escalatord.engine.commands import Claimed
 from escalatord.notify.channel import Message
+from escalatord.templating.budget import TemplateFailedError
+from escalatord.templating.words import words_of
 
 PLAIN_CHARACTERS_MAX = 60
 VALIDITY_SECONDS_MIN = 60.0
 VALIDITY_SECONDS_MAX = 14_400.0
 VALIDITY_SECONDS_DEFAULT = 900.0
 MATCHED_KINDS = (ChannelKind.CHAT, ChannelKind.MAIL)
+WRONG = (ValueError, KeyError, TypeError, ArithmeticError, LookupError, AttributeError)
+"""What a mistake of ours in the wording can raise."""
 
 
-def render(claimed: Claimed, spec: ChannelSpec, world: World, now: datetime, external_url: str) -> tuple[Message, bool]:
-    """Return the message for a row, and whether its wording had to fall back to the built-in text."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fallback:
+    """Words that were not to be had: of which template ("" = the built-in ones), which text of it, and why."""
+
+    template: str
+    wording: str = ""
+    why: str
+
+
+def worded_by(claimed: Claimed, spec: ChannelSpec, world: World) -> str:
+    """Return the name of the template that is to word a message, "" for the built-in words."""
+    row, incident = claimed.row, claimed.incident
+    track = incident.track(row.track) or incident.main
+    policy = world.policies.get(track.policy)
+    if incident.confidential or policy is None or policy.confidential or spec.kind is ChannelKind.WEBHOOK:
+        return ""
+    name = template_of(policy, track.name, row.tier)
+    template = world.ruleset.templates.get(name)
+    return "" if template is not None and row.kind not in template.notices else name
+
+
+def render(
+    claimed: Claimed,
+    spec: ChannelSpec,
+    world: World,
+    now: datetime,
+    external_url: str,
+    alert: AlertRecord | None = None,
+) -> tuple[Message, Fallback | None]:
+    """Return the message for a row, and what its words had to fall back from (None = nothing).
+
+    `alert` is the worst one of the incident, for templates; None = not known.
+    """
     row, incident = claimed.row, claimed.incident
     link = f"{external_url}/a/{claimed.link_token}" if claimed.link_token else ""
     number = right_number(claimed.link_token) if link and spec.kind in MATCHED_KINDS else 0
     handles = Handles(code=claimed.code, link=link, number=number)
     person = world.ruleset.people.get(row.person)
+    language = LANGUAGE_DEFAULT
+    fallback = None
     try:
-        words, fell_back = compose(tell(row, incident, world, now, handles), spec.kind), False
-    except (ValueError, KeyError, TypeError, ArithmeticError, LookupError, AttributeError):
-        words, fell_back = plain_words(incident, handles), True
+        telling = tell(row, incident, world, now, handles)
+        words = None
+        name = worded_by(claimed, spec, world)
+        if name:
+            words, language, fallback = _by_template(name, spec.kind, world, telling, alert)
+        words = words or compose(telling, spec.kind)
+    except WRONG as error:
+        words, fallback = plain_words(incident, handles), Fallback(template="", why=type(error).__name__)
     message = Message(
         reference=row.reference,
         kind=row.kind,
@@ -45,9 +92,10 @@ def render(claimed: Claimed, spec: ChannelSpec, world: World, now: datetime, ext
         title=words.title,
         text=words.text,
         speech=words.speech,
-        language=person.languages[0] if person and person.languages else "en",
+        language=language,
         code=claimed.code,
-        link=link,
+        # a text is found again by the link in it; one that does not show it is not to be looked for by it
+        link=link if spec.kind is not ChannelKind.SMS or link in words.text else "",
         number=number,
         thread=claimed.thread,
         epoch=row.epoch,
@@ -58,7 +106,30 @@ def render(claimed: Claimed, spec: ChannelSpec, world: World, now: datetime, ext
         provider_id=row.provider_id,
         since=row.due_at,
     )
-    return message, fell_back
+    return message, fallback
+
+
+def _by_template(
+    name: str, kind: ChannelKind, world: World, telling: Telling, alert: AlertRecord | None
+) -> tuple[Words | None, str, Fallback | None]:
+    """Return the words of a template and their language; None, and why if that is a failure, for the built-in ones."""
+    template: Template | None = world.ruleset.templates.get(name)
+    if template is None:
+        return None, LANGUAGE_DEFAULT, Fallback(template=name, why="it is no longer in the rules")
+    reader = world.ruleset.people.get(telling.person)
+    wording = wording_for(template, kind, reader.languages if reader else ())
+    if wording is None:
+        return None, LANGUAGE_DEFAULT, None
+    place = f"{kind.value} {wording.language}"
+    try:
+        material = Material(telling=telling, alert=alert, facts=measured(alert, world.ruleset, telling.now))
+        words = words_of(wording, template.audience, kind, material)
+    except TemplateFailedError as error:
+        place = f"{place} {error.part}".strip() + (f", line {error.line}" if error.line else "")
+        return None, LANGUAGE_DEFAULT, Fallback(template=name, wording=place, why=error.say)
+    except WRONG as error:
+        return None, LANGUAGE_DEFAULT, Fallback(template=name, wording=place, why=type(error).__name__)
+    return words, wording.language, None
 
 
 def plain_words(incident: Incident, handles: Handles) -> Words:

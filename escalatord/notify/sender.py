@@ -2,11 +2,12 @@
 
 - A lane per channel and provider: own concurrency, time-out and breaker. A hung lane slows no other.
 - A row is claimed (`sending` is committed) before its provider hears of it. A row claimed before may have reached the
-  provider: it is asked for the reference first, for 3 s; not found or no answer, and it is sent. Twice rather than never.
+  provider: it is asked for the reference first, for 3 s; not found or no answer: it is sent. Twice rather than never.
 - A failure is an event: reported at once, so that the next contact method starts now.
 """
 
 import asyncio
+import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,22 +18,30 @@ from structlog import get_logger
 from escalatord.clock import Clock, within
 from escalatord.core.incident import Attempt
 from escalatord.core.roster import ChannelSpec
+from escalatord.core.rules import AlertRecord
 from escalatord.core.ruleset import Ruleset
+from escalatord.core.template_values import worst_of
 from escalatord.engine.commands import Changed, Claim, Claimed
 from escalatord.engine.commands import Receipt as ReceiptCommand
 from escalatord.engine.engine import Engine
 from escalatord.errors import DeliveryError, DeliveryReason, StoreUnavailableError
 from escalatord.notify.channel import Channel, Message, Receipt
+from escalatord.notify.fallbacks import Fallbacks
 from escalatord.notify.health import Health
-from escalatord.notify.render import render
+from escalatord.notify.render import render, worded_by
+from escalatord.store.rows import OutboxRow
 
 LOOKUP_SECONDS = 3.0
+WORST_ALERT_SECONDS = 1.0
 LEASE_SPARE_SECONDS = 20.0
+HURRIED_SECONDS = 2.0
 IDLE_SECONDS = 5.0
 REPORT_TRIES_MAX = 60
 REPORT_PAUSE_SECONDS = 1.0
 DRAIN_SECONDS = 10.0
 UNKNOWN_LANE_ROOM = 8
+RETRIES_KEPT_MAX = 10_000
+"""Instants of retries that are remembered; past it a retry waits until the sender looks around anyway."""
 
 log = get_logger(component="sender")
 
@@ -46,6 +55,10 @@ class Figures(Protocol):
 
     def channel_up(self, channel: str, provider: str, *, up: bool) -> None:
         """Show whether a lane works."""
+        ...
+
+    def template_fell_back(self, template: str) -> None:
+        """Count a message that a template failed to word."""
         ...
 
 
@@ -65,19 +78,31 @@ class _Lane:
 
 
 class Sender:
-    """Claims due rows, hands them to channels, reports what became of them. `run` inside a TaskGroup."""
+    """Claims due rows, hands them to channels, reports what became of them. `run` inside a TaskGroup.
+
+    `idle_seconds` is how long it waits for news before it looks into the outbox anyway.
+    """
 
     def __init__(
-        self, engine: Engine, channels: Mapping[str, Channel], clock: Clock, figures: Figures, external_url: str
+        self,
+        engine: Engine,
+        channels: Mapping[str, Channel],
+        clock: Clock,
+        figures: Figures,
+        external_url: str,
+        *,
+        idle_seconds: float = IDLE_SECONDS,
     ) -> None:
         self._engine = engine
         self._clock = clock
         self._figures = figures
         self._external_url = external_url.rstrip("/")
         self._health = Health()
+        self._fallbacks = Fallbacks(engine, figures.template_fell_back)
         self._lanes: dict[str, _Lane] = {}
         self._wake = asyncio.Event()
-        self._retry_at: datetime | None = None
+        self._idle_seconds = idle_seconds
+        self._retries: list[datetime] = []
         self._look_for_strays = True
         self._claiming = asyncio.Lock()
         self._draining = False
@@ -140,19 +165,17 @@ class Sender:
     async def _listen(self, news: "asyncio.Queue[Changed]") -> None:
         while True:
             changed = await news.get()
-            if changed.retry_at is not None:
-                self._retry_at = min(changed.retry_at, self._retry_at or changed.retry_at)
-            if changed.outbox or changed.retry_at:
+            for at in changed.retries[: RETRIES_KEPT_MAX - len(self._retries)]:
+                heapq.heappush(self._retries, at)
+            if changed.outbox or changed.retries:
                 self._wake.set()
 
     async def _pause(self) -> None:
         """Wait for news, for a retry that comes due, or a little while."""
         now = self._clock.now()
-        seconds = IDLE_SECONDS
-        if self._retry_at is not None:
-            seconds = min(seconds, max(0.0, (self._retry_at - now).total_seconds()))
-            if seconds <= 0:
-                self._retry_at = None
+        seconds = self._idle_seconds
+        if self._retries:
+            seconds = min(seconds, max(0.0, (self._retries[0] - now).total_seconds()))
         woken = asyncio.ensure_future(self._wake.wait())
         slept = asyncio.ensure_future(self._clock.sleep(seconds))
         try:
@@ -166,6 +189,7 @@ class Sender:
         """Claim what there is room for and start it; return whether to look again at once."""
         room = {name: lane.room for name, lane in self._lanes.items() if lane.room > 0}
         lease = max((lane.channel.capabilities.timeout_seconds for lane in self._lanes.values()), default=10.0)
+        now = self._clock.now()
         try:
             # rows of a channel that left the rules have no lane: they are claimed too, and reported as not sent
             if self._look_for_strays:
@@ -180,6 +204,8 @@ class Sender:
             await self._clock.sleep(REPORT_PAUSE_SECONDS)
             return False
         rows: tuple[Claimed, ...] = claimed  # type: ignore[assignment] # a Claim is answered with claimed rows
+        while self._retries and self._retries[0] <= now:
+            heapq.heappop(self._retries)  # what was due then has been claimed, or waits for room
         for name, asked in self._lanes.items():
             if name in room:
                 asked.starved = sum(item.row.lane == name for item in rows) >= room[name]
@@ -212,6 +238,7 @@ class Sender:
         self._figures.notified(spec.name, spec.provider, result, receipt.reason, seconds)
         self._figures.channel_up(spec.name, spec.provider, up=self._health.of(lane.name).up)
         await self._report(item, receipt.status, receipt.reason, receipt.provider_id)
+        await self._fallbacks.write_down()
 
     async def _attempt(self, lane: _Lane, item: Claimed) -> Receipt:
         now = self._clock.now()
@@ -220,15 +247,12 @@ class Sender:
         if not may_go:
             return Receipt(status=Attempt.FAILED_TEMPORARY, reason=breaker.reason or DeliveryReason.UNREACHABLE)
         try:
-            # the incident is as it was when the row was claimed, a moment ago: its last look before the call
-            message, fell_back = render(item, lane.spec, self._engine.world, now, self._external_url)
-            if fell_back:
-                log.error("wording fell back to the built-in text", reference=item.row.reference)
+            message = await self._worded(lane, item, now)
             if item.row.claims > 1:
                 found = await self._ask(lane, message)
                 if found is not None:
                     return found
-            receipt = await self._send(lane, message)
+            receipt = await self._send(lane, message, self._patience_seconds(lane, item.row, now))
         except DeliveryError as error:
             self._health.breakers[lane.name] = self._health.of(lane.name).fail(self._clock.now(), error.reason)
             status = Attempt.FAILED_PERMANENT if error.permanent else Attempt.FAILED_TEMPORARY
@@ -240,12 +264,40 @@ class Sender:
         self._health.breakers[lane.name] = self._health.of(lane.name).succeed(self._clock.now())
         return receipt
 
-    async def _send(self, lane: _Lane, message: Message) -> Receipt:
-        """Hand the message over within the lane's time; a time-out is an unknown outcome, so ask."""
+    async def _worded(self, lane: _Lane, item: Claimed, now: datetime) -> Message:
+        """Return the message of a row. Its incident is as it was when claimed, a moment ago: the last look before."""
+        world = self._engine.world
+        alert = await self._worst_alert(item) if worded_by(item, lane.spec, world) else None
+        message, fallback = render(item, lane.spec, world, now, self._external_url, alert)
+        if fallback is not None:
+            self._fallbacks.note(fallback, item.row.reference, now)
+        return message
+
+    async def _worst_alert(self, item: Claimed) -> AlertRecord | None:
+        """Return the alert that a template may quote; None when it cannot be had at once: no page waits for it."""
+        number = item.incident.number
         try:
-            return await within(self._clock, lane.channel.capabilities.timeout_seconds, lane.channel.send(message))
+            found = self._engine.read(lambda tx: tx.alerts_of(number))
+            return worst_of(await within(self._clock, WORST_ALERT_SECONDS, found))
+        except (TimeoutError, StoreUnavailableError):
+            return None
+
+    def _patience_seconds(self, lane: _Lane, row: OutboxRow, now: datetime) -> float:
+        """Return how long the provider may take; in a lane in trouble, what a row has waited there counts.
+
+        Else a page that waits behind hung ones would hang as long as they did before its fallback starts.
+        """
+        whole = lane.channel.capabilities.timeout_seconds
+        if not self._health.of(lane.name).failures:
+            return whole
+        return min(whole, max(HURRIED_SECONDS, whole - (now - row.due_at).total_seconds()))
+
+    async def _send(self, lane: _Lane, message: Message, patience_seconds: float) -> Receipt:
+        """Hand the message over within its time; a time-out is an unknown outcome, so ask."""
+        try:
+            return await within(self._clock, patience_seconds, lane.channel.send(message))
         except TimeoutError:
-            say = f"{lane.name} did not answer in {lane.channel.capabilities.timeout_seconds:g} s"
+            say = f"{lane.name} did not answer in {patience_seconds:.0f} s"
             error = DeliveryError(DeliveryReason.TIMEOUT, say, permanent=False, unknown=True)
         except DeliveryError as raised:
             error = raised

@@ -62,7 +62,8 @@ class TwilioSms:
             # Not by date sent: what still waits in Twilio's queue has none and would be sent again.
             listed = self._twilio.messages.list_async(to=message.address, limit=LOOKUP_ROWS_MAX)
             rows = [row for row in await self._twilio.look(listed) or () if same(row.body or "", message)]
-            rows = [row for row in rows if recent(row, message)]
+            # The incident's first text carries the same link, and its id is known: it is never the one asked for.
+            rows = [row for row in rows if recent(row, message) and row.sid != message.thread]
         for row in rows:
             return receipt_of(ChannelKind.SMS, row)
         return UNKNOWN

@@ -36,6 +36,7 @@ POST_SECONDS = 5.0
 CONCURRENCY = 64
 BODY_TEXT_CHARACTERS_MAX = 20_000
 VERSION = "1"
+_to_json = json.JSONEncoder(separators=(",", ":"), default=str).encode
 
 
 def build(spec: ChannelSpec, outside: Outside) -> Channel:
@@ -120,7 +121,7 @@ def encoded(message: Message) -> bytes:
         "facts": facts,
     }
     # ASCII with escapes: whatever Unicode an alert holds, lone surrogates too, the bytes are valid JSON.
-    return json.dumps(body, separators=(",", ":"), default=str).encode()
+    return _to_json(body).encode()
 
 
 def signature(secret: bytes, at: int, body: bytes) -> str:

@@ -10,7 +10,7 @@
 import asyncio
 import heapq
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
 from itertools import count
 from typing import ParamSpec, TypeVar
@@ -109,4 +109,22 @@ class InStep(ThreadPoolExecutor):
         self._stir()
         future = super().submit(fn, *args, **kwargs)
         wait((future,))
+        return future
+
+
+class InLoop(Executor):
+    """No thread at all: what is handed to it runs where it is handed over, and is over when that returns.
+
+    Nothing else can happen meanwhile, as with `InStep`; but nobody waits for another thread to wake up.
+    """
+
+    def __init__(self, name: str, stir: Callable[[], None]) -> None:
+        del name
+        self._stir = stir
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
+        """Run `fn` here and now; its future is done. What `fn` raises is raised here, where it is awaited too."""
+        self._stir()
+        future: Future[T] = Future()
+        future.set_result(fn(*args, **kwargs))
         return future

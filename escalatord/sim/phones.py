@@ -7,6 +7,7 @@ from typing import TypeAlias
 from escalatord.clock import Clock
 from escalatord.core.incident import NoticeKind
 from escalatord.core.roster import ChannelKind, ChannelSpec
+from escalatord.core.ruleset import Ruleset
 from escalatord.notify.channel import Message, Receipt
 from escalatord.notify.simulated import ROOM, OnReceipt, SimMessage, Switchboard
 
@@ -83,3 +84,14 @@ class Phones(Switchboard):
             for each in self.unexpected()
         )
         return "\n".join(lines) or "(nothing)"
+
+
+def addresses_of(ruleset: Ruleset, kind: ChannelKind) -> dict[str, str]:
+    """Return by person the first address of everybody who has one in a channel of this kind."""
+    keys = [spec.address_key for spec in ruleset.channels.values() if spec.kind is kind and spec.address_key]
+    found: dict[str, str] = {}
+    for person in ruleset.people.values():
+        for address in (person.addresses.get(key) for key in keys):
+            if address:
+                found.setdefault(person.id, address)
+    return found

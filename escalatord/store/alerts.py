@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from escalatord.core.rules import AlertRecord, Verdict
 from escalatord.store.codec import alert_codec, from_micros, to_micros, verdict_codec
-from escalatord.store.sql import Row, chunks, execute_many, insert_or_replace
+from escalatord.store.sql import Row, chunks, fetch, insert_many, insert_or_replace, select_in
 from escalatord.store.tables import alert_has_incident, alert_is_due, alerts
 
 Judged: TypeAlias = tuple[AlertRecord, Verdict | None]
@@ -26,6 +26,12 @@ _of_incident = (
 _due = (
     _record.where(alerts.c.due_at <= bindparam("now"), alert_is_due).order_by(alerts.c.due_at).limit(bindparam("limit"))
 )
+_since = (
+    _record.where(alerts.c.firing | (alerts.c.last_seen_at >= bindparam("since")))
+    .order_by(alerts.c.opened_at.desc())
+    .limit(bindparam("limit"))
+)
+_of_source = _record.where(alerts.c.source == bindparam("from_source")).limit(bindparam("limit"))
 _recent = _record.order_by(alerts.c.opened_at.desc()).limit(bindparam("limit"))
 _verdict = select(alerts.c.verdict).where(
     alerts.c.source == bindparam("source"), alerts.c.fingerprint == bindparam("fingerprint")
@@ -44,10 +50,10 @@ _touch = (
 def load(connection: Connection, source: str, fingerprints: Iterable[str]) -> dict[str, AlertRecord]:
     """Return what is known of a source's alerts, by fingerprint."""
     found: dict[str, AlertRecord] = {}
-    for chunk in chunks(list(dict.fromkeys(fingerprints))):
-        rows = connection.execute(_by_fingerprint, {"source": source, "fingerprints": chunk})
-        for last_seen_at, body, fingerprint in rows:
-            found[fingerprint] = _alert(last_seen_at, body)
+    wanted = list(dict.fromkeys(fingerprints))
+    rows = select_in(connection, _by_fingerprint, "fingerprints", wanted, source=source)
+    for last_seen_at, body, fingerprint in rows:
+        found[fingerprint] = _alert(last_seen_at, body)
     return found
 
 
@@ -58,7 +64,17 @@ def of_incident(connection: Connection, incident: int, limit: int) -> list[Alert
 
 def due(connection: Connection, now: datetime, limit: int) -> list[AlertRecord]:
     """Return alerts that the rules asked to see again by `now`, the longest overdue first."""
-    return [_alert(*row) for row in connection.execute(_due, {"now": to_micros(now), "limit": limit})]
+    return [_alert(*row) for row in fetch(connection, _due, now=to_micros(now), limit=limit)]
+
+
+def since(connection: Connection, at: datetime, limit: int) -> list[AlertRecord]:
+    """Return alerts that fire, or were heard of since `at`, the newest episodes first."""
+    return [_alert(*row) for row in connection.execute(_since, {"since": to_micros(at), "limit": limit})]
+
+
+def of_source(connection: Connection, source: str, limit: int) -> list[AlertRecord]:
+    """Return what is known of a source's alerts."""
+    return [_alert(*row) for row in connection.execute(_of_source, {"from_source": source, "limit": limit})]
 
 
 def recent(connection: Connection, limit: int) -> list[AlertRecord]:
@@ -70,7 +86,7 @@ def save(connection: Connection, items: Sequence[Judged]) -> None:
     """Write alerts, new or known; without a verdict the one written before stays."""
     if items:
         statement = insert_or_replace(connection, alerts, keep=("verdict",))
-        execute_many(connection, statement, [_row(record, verdict) for record, verdict in items])
+        insert_many(connection, statement, [_row(record, verdict) for record, verdict in items])
 
 
 def touch(connection: Connection, source: str, fingerprints: Iterable[str], at: datetime) -> None:

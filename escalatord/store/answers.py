@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from escalatord.store.codec import from_micros, to_micros
 from escalatord.store.incidents import ConflictError
 from escalatord.store.rows import CodeRow, LinkRow
-from escalatord.store.sql import chunks, execute_many, insert_or_ignore, insert_or_replace
+from escalatord.store.sql import execute_many, fetch, insert_many, insert_or_ignore, insert_or_replace, select_in
 from escalatord.store.tables import codes, links
 
 # A reply to an old message still means the incident it was about, for this long after that closed.
@@ -28,7 +28,9 @@ _codes_in_use = select(codes.c.code).where(
     codes.c.person == bindparam("of_person"),
     or_(codes.c.released_at.is_(None), codes.c.released_at > bindparam("rested_since")),
 )
-_of_incidents = select(codes).where(codes.c.incident.in_(bindparam("incidents", expanding=True)))
+_of_incidents = select(codes.c.person, codes.c.incident, codes.c.code).where(
+    codes.c.incident.in_(bindparam("incidents", expanding=True))
+)
 _one = select(codes).where(codes.c.person == bindparam("of_person"), codes.c.incident == bindparam("of_incident"))
 _forget = delete(codes).where(
     codes.c.person == bindparam("of_person"),
@@ -53,15 +55,14 @@ def codes_of(connection: Connection, person: str, now: datetime) -> list[CodeRow
 def codes_in_use(connection: Connection, person: str, now: datetime) -> set[str]:
     """Return the same as bare codes."""
     since = to_micros(now - timedelta(seconds=CODE_REST_SECONDS))
-    return set(connection.execute(_codes_in_use, {"of_person": person, "rested_since": since}).scalars())
+    return {code for (code,) in fetch(connection, _codes_in_use, of_person=person, rested_since=since)}
 
 
 def codes_for(connection: Connection, incidents: Iterable[int]) -> dict[tuple[str, int], str]:
     """Return the codes that stand for any of `incidents`, by (person, incident)."""
     found: dict[tuple[str, int], str] = {}
-    for chunk in chunks(list(incidents)):
-        for row in connection.execute(_of_incidents, {"incidents": chunk}):
-            found[row.person, row.incident] = row.code
+    for person, incident, code in select_in(connection, _of_incidents, "incidents", list(incidents)):
+        found[person, incident] = code
     return found
 
 
@@ -88,7 +89,7 @@ def assign_codes(connection: Connection, rows: Sequence[CodeRow]) -> None:
         for row in rows
     ]
     try:
-        execute_many(connection, insert_or_replace(connection, codes), values)
+        insert_many(connection, insert_or_replace(connection, codes), values)
     except IntegrityError as error:
         raise ConflictError("a reply code stands for another incident of that person") from error
 
@@ -111,7 +112,7 @@ def add_links(connection: Connection, rows: Sequence[LinkRow]) -> None:
             }
             for row in rows
         ]
-        execute_many(connection, insert_or_ignore(connection, links), values)
+        insert_many(connection, insert_or_ignore(connection, links), values)
 
 
 def link(connection: Connection, token_hash: str) -> LinkRow | None:

@@ -11,7 +11,7 @@ from escalatord.core.alert import Severity
 from escalatord.core.incident import Incident, State
 from escalatord.errors import EscalatordError
 from escalatord.store.codec import from_micros, incident_codec, to_micros
-from escalatord.store.sql import Row, chunks, execute_many, insert_or_replace
+from escalatord.store.sql import Row, execute_many, fetch, insert_many, insert_or_replace, select_in
 from escalatord.store.tables import alert_is_due, alerts, counters, incident_is_due, incident_is_open, incidents
 
 OpenCount: TypeAlias = tuple[str, Severity, State, int, datetime | None]
@@ -81,18 +81,16 @@ def load(connection: Connection, numbers: Iterable[int]) -> dict[int, Incident]:
     """Return the incidents that exist among `numbers`, in that order."""
     wanted = list(dict.fromkeys(numbers))
     found: dict[int, Incident] = {}
-    for chunk in chunks(wanted):
-        for number, version, body in connection.execute(_by_number, {"numbers": chunk}):
-            found[number] = _incident(version, body)
+    for number, version, body in select_in(connection, _by_number, "numbers", wanted):
+        found[number] = _incident(version, body)
     return {number: found[number] for number in wanted if number in found}
 
 
 def load_open(connection: Connection, keys: Iterable[str]) -> dict[str, Incident]:
     """Return the open (not resolved) incidents by key."""
     found: dict[str, Incident] = {}
-    for chunk in chunks(list(dict.fromkeys(keys))):
-        for _, version, body, key in connection.execute(_open_by_key, {"keys": chunk}):
-            found[key] = _incident(version, body)
+    for _, version, body, key in select_in(connection, _open_by_key, "keys", list(dict.fromkeys(keys))):
+        found[key] = _incident(version, body)
     return found
 
 
@@ -103,14 +101,15 @@ def due(connection: Connection, now: datetime, limit: int) -> list[Incident]:
         room = limit - len(found)
         if room <= 0:
             break
-        rows = connection.execute(_due, {"severity": rank, "now": to_micros(now), "limit": room})
+        rows = fetch(connection, _due, severity=rank, now=to_micros(now), limit=room)
         found.extend(_incident(version, body) for _, version, body in rows)
     return found
 
 
 def next_due(connection: Connection) -> datetime | None:
     """Return the earliest deadline of any open incident or alert, None when nothing waits."""
-    return from_micros(connection.execute(_next_due).scalar_one())
+    at: int | None = fetch(connection, _next_due)[0][0]
+    return from_micros(at)
 
 
 def save(connection: Connection, items: Sequence[Incident]) -> None:
@@ -123,9 +122,9 @@ def save(connection: Connection, items: Sequence[Incident]) -> None:
     known = [_change(incident) for incident in items if incident.version > 0]
     try:
         # Known ones first: an incident that closes makes room for a new one with its key.
-        changed = execute_many(connection, _update, known).rowcount if known else 0
+        changed = execute_many(connection, _update, known) if known else 0
         if fresh:
-            execute_many(connection, _insert, fresh)
+            insert_many(connection, _insert, fresh)
     except IntegrityError as error:
         raise ConflictError("an incident with that number or key is open already") from error
     # Fewer rows changed than asked: another writer was faster with at least one of them.
@@ -137,8 +136,8 @@ def next_numbers(connection: Connection, count: int) -> list[int]:
     """Return `count` incident numbers never given before; a rollback gives them back."""
     if count <= 0:
         return []
-    counter = insert_or_replace(connection, counters, add=("value",)).returning(counters.c.value)
-    last = connection.execute(counter, {"name": COUNTER_INCIDENT, "value": count}).scalar_one()
+    counter = insert_or_replace(connection, counters, add=("value",))
+    ((last,),) = fetch(connection, counter, name=COUNTER_INCIDENT, value=count)
     return list(range(last - count + 1, last + 1))
 
 

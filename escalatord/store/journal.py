@@ -18,7 +18,7 @@ from sqlalchemy import Connection, bindparam, func, insert, literal, select
 from escalatord.core.incident import Via
 from escalatord.store.codec import from_micros, to_micros
 from escalatord.store.rows import JournalEntry, JournalRow
-from escalatord.store.sql import Row, chunks, execute_many, insert_or_replace
+from escalatord.store.sql import Row, fetch, insert_many, insert_or_replace, select_in
 from escalatord.store.tables import incidents, journal, journal_heads
 
 VERIFY_ROWS_AT_ONCE = 1000
@@ -55,11 +55,11 @@ def append(connection: Connection, heads: Heads, entries: Sequence[JournalEntry]
     touched = dict.fromkeys(entry.incident for entry in entries)
     _read_heads(connection, heads, [incident for incident in touched if incident not in heads])
     rows = [_chained(heads, entry) for entry in entries]
-    execute_many(connection, _insert, rows)
+    insert_many(connection, _insert, rows)
     ends = [
         {"incident": incident, "length": heads[incident].length, "hash": heads[incident].hash} for incident in touched
     ]
-    execute_many(connection, insert_or_replace(connection, journal_heads), ends)
+    insert_many(connection, insert_or_replace(connection, journal_heads), ends)
     return last_seq(connection)
 
 
@@ -75,7 +75,8 @@ def after(connection: Connection, seq: int, limit: int) -> list[JournalRow]:
 
 def last_seq(connection: Connection) -> int:
     """Return the number of the last entry, 0 when there is none."""
-    return connection.execute(_last_seq).scalar() or 0
+    ((last,),) = fetch(connection, _last_seq)
+    return last or 0
 
 
 def verify(connection: Connection, incident: int) -> bool:
@@ -97,10 +98,10 @@ def verify(connection: Connection, incident: int) -> bool:
 
 
 def _read_heads(connection: Connection, heads: Heads, wanted: Iterable[int]) -> None:
-    for chunk in chunks(list(wanted)):
-        heads.update((incident, Head()) for incident in chunk)
-        for incident, length, hash_ in connection.execute(_heads, {"incidents": chunk}):
-            heads[incident] = Head(length, hash_)
+    numbers = list(wanted)
+    heads.update((incident, Head()) for incident in numbers)
+    for incident, length, hash_ in select_in(connection, _heads, "incidents", numbers):
+        heads[incident] = Head(length, hash_)
 
 
 def _chained(heads: Heads, entry: JournalEntry) -> Row:

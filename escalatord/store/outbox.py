@@ -16,7 +16,7 @@ from escalatord.core.retry import advance
 from escalatord.core.values import replace
 from escalatord.store.codec import from_micros, to_micros
 from escalatord.store.rows import OutboxRow
-from escalatord.store.sql import Row, chunks, execute_many
+from escalatord.store.sql import Row, execute_many, fetch, insert_many, select_in
 from escalatord.store.tables import attempt_is_pending, attempt_is_sending, outbox, word
 
 DEMANDING_KINDS = tuple(
@@ -27,9 +27,10 @@ RETURNABLE = (Attempt.SENDING, Attempt.FAILED_TEMPORARY)
 HANDED_OVER = (Attempt.ACCEPTED, Attempt.DELIVERED)
 SETTLED = (Attempt.DELIVERED, Attempt.FAILED_TEMPORARY, Attempt.FAILED_PERMANENT, Attempt.WITHDRAWN)
 
+COLUMNS = tuple(outbox.columns.keys())
+
 _rows = select(outbox)
 _insert = insert(outbox)
-_by_reference = _rows.where(outbox.c.reference == bindparam("wanted"))
 _by_references = _rows.where(outbox.c.reference.in_(bindparam("references", expanding=True)))
 _of_incident = _rows.where(outbox.c.incident == bindparam("incident")).order_by(outbox.c.due_at, outbox.c.reference)
 _sending = _rows.where(attempt_is_sending).order_by(outbox.c.lease_until, outbox.c.reference)
@@ -94,7 +95,7 @@ _threads = (
 def add(connection: Connection, rows: Sequence[OutboxRow]) -> None:
     """Write new attempts; IntegrityError when a reference was used before."""
     if rows:
-        execute_many(connection, _insert, [_row(row) for row in rows])
+        insert_many(connection, _insert, [_row(row) for row in rows])
 
 
 def withdraw(connection: Connection, incident: int, track: str, result: str) -> list[str]:
@@ -111,12 +112,12 @@ def pending(connection: Connection, now: datetime, limit_per_lane: Mapping[str, 
     Rows still `sending` whose lease has ended belong to a sender that died; they count like the others.
     """
     at = to_micros(now)
-    abandoned = [_outbox_row(row) for row in connection.execute(_abandoned, {"now": at})]
+    abandoned = [_outbox_row(row) for row in fetch(connection, _abandoned, now=at)]
     found: list[OutboxRow] = []
     for lane, limit in limit_per_lane.items():
         if limit <= 0:
             continue
-        rows = connection.execute(_pending_in_lane, {"lane": lane, "now": at, "limit": limit})
+        rows = fetch(connection, _pending_in_lane, lane=lane, now=at, limit=limit)
         waiting = [row for row in abandoned if row.lane == lane] + [_outbox_row(row) for row in rows]
         found.extend(sorted(waiting, key=_urgency)[:limit])
     return sorted(found, key=_urgency)
@@ -125,9 +126,8 @@ def pending(connection: Connection, now: datetime, limit_per_lane: Mapping[str, 
 def claim(connection: Connection, rows: Sequence[OutboxRow], lease_until: datetime) -> list[OutboxRow]:
     """Mark as `sending` those of `rows` that nobody claimed or settled since they were read; return them as now."""
     fences: dict[str, tuple[int, str]] = {}
-    for chunk in chunks([row.reference for row in rows]):
-        for reference, claims, state in connection.execute(_fences, {"references": chunk}):
-            fences[reference] = (claims, state)
+    for reference, claims, state in select_in(connection, _fences, "references", [row.reference for row in rows]):
+        fences[reference] = (claims, state)
     # A row whose count or state moved on is somebody else's now, or over.
     mine = [row for row in rows if fences.get(row.reference) == (row.claims, row.state) and row.state in CLAIMABLE]
     if not mine:
@@ -139,17 +139,13 @@ def claim(connection: Connection, rows: Sequence[OutboxRow], lease_until: dateti
 
 def get(connection: Connection, reference: str) -> OutboxRow | None:
     """Return the attempt with that reference."""
-    row = connection.execute(_by_reference, {"wanted": reference}).first()
-    return None if row is None else _outbox_row(row)
+    return many(connection, (reference,)).get(reference)
 
 
 def many(connection: Connection, references: Sequence[str]) -> dict[str, OutboxRow]:
     """Return the attempts that exist among `references`."""
-    found: dict[str, OutboxRow] = {}
-    for chunk in chunks(references):
-        rows = map(_outbox_row, connection.execute(_by_references, {"references": chunk}))
-        found.update((row.reference, row) for row in rows)
-    return found
+    rows = map(_outbox_row, select_in(connection, _by_references, "references", references))
+    return {row.reference: row for row in rows}
 
 
 def settled(row: OutboxRow, state: Attempt, news: tuple[str, str], at: datetime) -> OutboxRow | None:
@@ -184,7 +180,7 @@ def returned(row: OutboxRow, due_at: datetime, result: str) -> OutboxRow | None:
 def save(connection: Connection, changes: Sequence[tuple[OutboxRow, OutboxRow]]) -> int:
     """Write attempts (as read, as now) over what was read; return how many: fewer when somebody else was faster."""
     rows = [_change(before, after) for before, after in changes]
-    return execute_many(connection, _save, rows).rowcount if rows else 0
+    return execute_many(connection, _save, rows) if rows else 0
 
 
 def settle(connection: Connection, reference: str, state: Attempt, news: tuple[str, str], at: datetime) -> bool:
@@ -229,9 +225,8 @@ def next_due(connection: Connection) -> datetime | None:
 def threads(connection: Connection, incidents: Iterable[int]) -> dict[tuple[int, str], str]:
     """Return the provider's id of the first message it took for each (incident, channel) that has one."""
     found: dict[tuple[int, str], str] = {}
-    for chunk in chunks(list(incidents)):
-        for incident, channel, provider_id in connection.execute(_threads, {"incidents": chunk}):
-            found.setdefault((incident, channel), provider_id)
+    for incident, channel, provider_id in select_in(connection, _threads, "incidents", list(incidents)):
+        found.setdefault((incident, channel), provider_id)
     return found
 
 
@@ -281,8 +276,9 @@ def _change(before: OutboxRow, after: OutboxRow) -> Row:
 
 
 def _outbox_row(row: Any) -> OutboxRow:
-    values = row._asdict()
+    values = dict(zip(COLUMNS, row, strict=True))
     values["kind"] = NoticeKind(values["kind"])
+    values["late"] = bool(values["late"])
     values["reason"] = Reason(values["reason"])
     values["state"] = Attempt(values["state"])
     for name in ("due_at", "lease_until", "sent_at", "settled_at"):

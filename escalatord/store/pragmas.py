@@ -16,6 +16,7 @@ from escalatord.errors import StoreRefusedError
 
 BUSY_SECONDS = 5.0
 SQLITE_VERSION_MIN = (3, 35, 0)
+SYNCHRONOUS_OFF = 0
 SYNCHRONOUS_FULL = 2
 WAL_CHECKPOINT_PAGES = 4000
 WAL_BYTES_MAX = 64 * 1024 * 1024
@@ -42,9 +43,12 @@ NEVER_USABLE = frozenset(
 )
 
 
-def writer(url: URL, busy_seconds: float) -> Engine:
-    """Return an engine whose transactions take the write lock at once, so that none fails in the middle for it."""
-    return _engine(url, busy_seconds, begin="BEGIN IMMEDIATE", query_only=False)
+def writer(url: URL, busy_seconds: float, *, durable: bool = True) -> Engine:
+    """Return an engine whose transactions take the write lock at once, so that none fails in the middle for it.
+
+    Not `durable`, nothing is synced: a power cut may cost everything. For simulations, whose database nobody keeps.
+    """
+    return _engine(url, busy_seconds, begin="BEGIN IMMEDIATE", query_only=False, durable=durable)
 
 
 def reader(url: URL, busy_seconds: float) -> Engine:
@@ -52,11 +56,11 @@ def reader(url: URL, busy_seconds: float) -> Engine:
     return _engine(url, busy_seconds, begin="BEGIN", query_only=True)
 
 
-def check(connection: Connection) -> None:
+def check(connection: Connection, *, durable: bool = True) -> None:
     """Raise StoreRefusedError when SQLite did not take the settings that durability rests on."""
     if sqlite3.sqlite_version_info < SQLITE_VERSION_MIN:
         raise StoreRefusedError(f"SQLite {sqlite3.sqlite_version} is too old; 3.35 or newer is needed")
-    wanted = {"journal_mode": "wal", "synchronous": SYNCHRONOUS_FULL, "foreign_keys": 1}
+    wanted = {"journal_mode": "wal", "synchronous": SYNCHRONOUS_FULL if durable else SYNCHRONOUS_OFF, "foreign_keys": 1}
     for name, value in wanted.items():
         found = pragma(connection, name)
         if found != value:
@@ -95,7 +99,7 @@ def _driver(connection: Connection) -> sqlite3.Connection:
     return cast("sqlite3.Connection", connection.connection.dbapi_connection)
 
 
-def _engine(url: URL, busy_seconds: float, *, begin: str, query_only: bool) -> Engine:
+def _engine(url: URL, busy_seconds: float, *, begin: str, query_only: bool, durable: bool = True) -> Engine:
     engine = create_engine(
         url,
         poolclass=NullPool,
@@ -110,7 +114,7 @@ def _engine(url: URL, busy_seconds: float, *, begin: str, query_only: bool) -> E
     )
     settings = (
         "journal_mode=WAL",
-        "synchronous=FULL",
+        f"synchronous={'FULL' if durable else 'OFF'}",
         f"busy_timeout={round(busy_seconds * 1000)}",
         "foreign_keys=ON",
         f"wal_autocheckpoint={WAL_CHECKPOINT_PAGES}",

@@ -6,7 +6,7 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from escalatord.core.policy import Policy
 from escalatord.core.schedule import Override
@@ -21,7 +21,10 @@ CHECKPOINT_LEDGER = "ledger"
 
 _policies = select(policies.c.hash, policies.c.body).where(policies.c.hash.in_(bindparam("hashes", expanding=True)))
 _overrides = select(overrides).where(overrides.c.end_at > bindparam("now"))
-_add_override = insert(overrides)
+_add_override = insert(overrides).returning(overrides.c.id)
+_override = select(overrides).where(overrides.c.id == bindparam("wanted"), overrides.c.end_at > bindparam("now"))
+_end_override = update(overrides).where(overrides.c.id == bindparam("wanted")).values(end_at=bindparam("now"))
+_drop_override = delete(overrides).where(overrides.c.id == bindparam("wanted"))
 _unreachable = select(unreachable.c.person, unreachable.c.address_key)
 _forget_unreachable = delete(unreachable).where(
     unreachable.c.person == bindparam("of_person"), unreachable.c.address_key == bindparam("of_key")
@@ -56,21 +59,23 @@ def load_overrides(connection: Connection, now: datetime) -> list[Override]:
     """Return the overrides that have not ended by `now`, in the order in which they were made."""
     # Sorted here: asked to sort, SQLite reads every override ever made in that order.
     rows = sorted(connection.execute(_overrides, {"now": to_micros(now)}), key=attrgetter("id"))
-    return [
-        Override(
-            schedule=row.schedule,
-            person=row.person,
-            start=from_micros(row.start_at),
-            end=from_micros(row.end_at),
-            why=row.why,
-            by=row.made_by,
-        )
-        for row in rows
-    ]
+    return [_override_from(row) for row in rows]
 
 
-def add_override(connection: Connection, override: Override) -> None:
-    """Keep an override."""
+def _override_from(row: Row[Any]) -> Override:
+    return Override(
+        schedule=row.schedule,
+        person=row.person,
+        start=from_micros(row.start_at),
+        end=from_micros(row.end_at),
+        why=row.why,
+        by=row.made_by,
+        id=row.id,
+    )
+
+
+def add_override(connection: Connection, override: Override) -> int:
+    """Keep an override and return its number; `override.id` is ignored."""
     values = {
         "schedule": override.schedule,
         "person": override.person,
@@ -79,7 +84,23 @@ def add_override(connection: Connection, override: Override) -> None:
         "why": override.why,
         "made_by": override.by,
     }
-    connection.execute(_add_override, values)
+    number: int = connection.execute(_add_override, values).scalar_one()
+    return number
+
+
+def end_override(connection: Connection, number: int, at: datetime) -> Override | None:
+    """Let an override end at `at`, or forget it when it would only begin then; return it as it was.
+
+    None when there is none of that number, or it is over.
+    """
+    row = connection.execute(_override, {"wanted": number, "now": to_micros(at)}).first()
+    if row is None:
+        return None
+    if row.start_at >= to_micros(at):
+        connection.execute(_drop_override, {"wanted": number})
+    else:
+        connection.execute(_end_override, {"wanted": number, "now": to_micros(at)})
+    return _override_from(row)
 
 
 def load_unreachable(connection: Connection) -> frozenset[tuple[str, str]]:

@@ -6,11 +6,11 @@ whole lists of rows.
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from operator import itemgetter
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar, cast
 
-from sqlalchemy import Connection, CursorResult, Dialect, Insert, Table, UpdateBase, func
+from sqlalchemy import Connection, Dialect, Executable, Insert, Select, Table, UpdateBase, func
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 
 T = TypeVar("T")
 
@@ -18,6 +18,10 @@ Row: TypeAlias = dict[str, Any]
 
 # SQLite takes 32,766 parameters in a statement; a short list also keeps the number of compiled shapes small.
 IN_LIST_LENGTH_MAX = 500
+IN_LIST_LENGTHS = (1, 4, 16, 64, 256, IN_LIST_LENGTH_MAX)
+STATEMENTS_KEPT_MAX = 256
+ROWS_AT_ONCE = (64, 16, 4)
+"""How many rows one INSERT writes. Each statement lets other threads go on, and may wait for them to come back."""
 
 
 def chunks(values: Sequence[T]) -> Iterator[list[T]]:
@@ -31,7 +35,8 @@ def insert_or_replace(
 ) -> Insert:
     """Return an insert that replaces the row with the same primary key.
 
-    Columns named in `keep` hold their old value where the new one is null; those in `add` grow by the new value.
+    Columns named in `keep` hold their old value where the new one is null; those in `add` grow by the new value, which
+    the statement returns.
     """
     return _insert_or_replace(connection.dialect.name, table, keep, add)
 
@@ -41,17 +46,80 @@ def insert_or_ignore(connection: Connection, table: Table) -> Insert:
     return _insert_or_ignore(connection.dialect.name, table)
 
 
-def execute_many(connection: Connection, statement: UpdateBase, rows: Sequence[Row]) -> CursorResult[Any]:
-    """Execute `statement` once for each of `rows`, in one call of the driver.
+def fetch(connection: Connection, statement: Executable, **values: Any) -> list[Any]:
+    """Execute `statement` with these parameters and return its rows, as tuples of what the driver gives.
+
+    For what runs with every commit: SQLAlchemy has said once what the text is, and the driver does the rest. SQLite has
+    no booleans: they come as 0 and 1.
+    """
+    text, order, constants = _compiled(connection.dialect, statement, tuple(values))
+    given = {**constants, **values}
+    return list(_run(connection, text, given if order is None else [given[name] for name in order]).fetchall())
+
+
+def execute_many(connection: Connection, statement: UpdateBase, rows: Sequence[Row]) -> int:
+    """Execute `statement` once for each of `rows`, in one call of the driver; return how many rows it changed.
 
     `rows` must not be empty and all have the same names; their values go to the driver as they are, and `statement`
     has no parameters but these. Preparing each row anew would cost a fifth of a write.
     """
-    text, names = _compiled(connection.dialect, statement, tuple(rows[0]))
-    if names is None:
-        return connection.exec_driver_sql(text, list(rows))
-    in_order = itemgetter(*names) if len(names) > 1 else lambda row: (row[names[0]],)
-    return connection.exec_driver_sql(text, [in_order(row) for row in rows])
+    text, order, _ = _compiled(connection.dialect, statement, tuple(rows[0]))
+    given = list(rows) if order is None else [[row[name] for name in order] for row in rows]
+    return int(_run(connection, text, given, many=True).rowcount)
+
+
+def insert_many(connection: Connection, statement: Insert, rows: Sequence[Row]) -> None:
+    """Insert `rows` as `execute_many` does, many with one statement where the driver takes parameters by place."""
+    text, order, _ = _compiled(connection.dialect, statement, tuple(rows[0]))
+    done = 0
+    for size in ROWS_AT_ONCE if order is not None else ():
+        while len(rows) - done >= size:
+            values = [row[name] for row in rows[done : done + size] for name in order or ()]
+            _run(connection, _with_rows(text, len(order or ()), size), values)
+            done += size
+    if done < len(rows):
+        execute_many(connection, statement, rows[done:])
+
+
+def select_in(
+    connection: Connection, statement: Select[Any], name: str, values: Sequence[Any], **more: Any
+) -> Iterator[Any]:
+    """Yield the rows of a select whose expanding parameter `name` takes `values`, however many, in any order.
+
+    `more` are its other parameters; rows are as `fetch` gives them. Lists are filled up to one of a few lengths, so
+    that few statements are made.
+    """
+    for chunk in chunks(values):
+        size = next(size for size in IN_LIST_LENGTHS if size >= len(chunk))
+        text, order = _compiled_in(connection.dialect, statement, name, size, tuple(more))
+        if order is None:
+            yield from connection.execute(statement, {name: chunk, **more})
+            continue
+        given: list[Any] = []
+        for parameter in order:
+            given += [*chunk, *[chunk[-1]] * (size - len(chunk))] if parameter == name else [more[parameter]]
+        yield from _run(connection, text, given).fetchall()
+
+
+def _run(connection: Connection, text: str, given: Any, *, many: bool = False) -> Any:
+    """Give a statement to the driver and return its cursor; what the driver raises is raised as SQLAlchemy would."""
+    cursor = connection.connection.cursor()
+    try:
+        if many:
+            cursor.executemany(text, given)
+        else:
+            cursor.execute(text, given)
+    except connection.dialect.loaded_dbapi.Error as error:
+        # parameters are alert text and phone numbers: they stay out of error texts
+        raise DBAPIError.instance(
+            text,
+            None,
+            error,
+            connection.dialect.loaded_dbapi.Error,
+            hide_parameters=True,
+            dialect=connection.dialect,
+        ) from error
+    return cursor
 
 
 @lru_cache(maxsize=64)
@@ -66,7 +134,8 @@ def _insert_or_replace(dialect: str, table: Table, keep: tuple[str, ...], add: t
             changed[column.name] = column + news
         elif not column.primary_key:
             changed[column.name] = news
-    return insert.on_conflict_do_update(index_elements=_keys(table), set_=changed)
+    statement = insert.on_conflict_do_update(index_elements=_keys(table), set_=changed)
+    return statement.returning(*(table.c[name] for name in add)) if add else statement
 
 
 @lru_cache(maxsize=64)
@@ -78,12 +147,39 @@ def _keys(table: Table) -> list[str]:
     return [column.name for column in table.primary_key]
 
 
+@lru_cache(maxsize=STATEMENTS_KEPT_MAX)
+def _compiled(
+    dialect: Dialect, statement: Executable, names: tuple[str, ...]
+) -> tuple[str, tuple[str, ...] | None, Row]:
+    """Return SQL text, the order of its parameters (None when the driver takes names), and those it brings itself."""
+    keys = list(names) if isinstance(statement, UpdateBase) else None
+    compiled = cast("UpdateBase", statement).compile(dialect=dialect, column_keys=keys)
+    order = compiled.positiontup
+    constants = {name: value for name, value in compiled.params.items() if name not in names}
+    text = str(compiled)
+    assert "POSTCOMPILE" not in text, text  # noqa: S101 - that is for select_in
+    return text, None if order is None else tuple(order), constants
+
+
 @lru_cache(maxsize=64)
-def _compiled(dialect: Dialect, statement: UpdateBase, names: tuple[str, ...]) -> tuple[str, tuple[str, ...] | None]:
-    """Return SQL text and the order of its parameters; None instead of an order when the driver takes names."""
-    compiled = statement.compile(dialect=dialect, column_keys=list(names))
-    positions = compiled.positiontup
-    return str(compiled), None if positions is None else tuple(positions)
+def _with_rows(text: str, columns: int, size: int) -> str:
+    """Return an INSERT of one row as one of `size` rows."""
+    row = "(" + ", ".join("?" * columns) + ")"
+    assert text.count(f"VALUES {row}") == 1, text  # noqa: S101 - else rows would be lost in silence
+    return text.replace(f"VALUES {row}", "VALUES " + ", ".join([row] * size))
+
+
+@lru_cache(maxsize=128)
+def _compiled_in(
+    dialect: Dialect, statement: Select[Any], name: str, size: int, more: tuple[str, ...]
+) -> tuple[str, tuple[str, ...] | None]:
+    """Return SQL text with a list of `size` values, and the order of parameters as `_compiled` does."""
+    order = statement.compile(dialect=dialect).positiontup
+    if order is None:
+        return "", None
+    assert set(order) == {name, *more}, order  # noqa: S101 - a constant in it would be left out
+    sample = statement.params({name: [0] * size, **dict.fromkeys(more, 0)})
+    return str(sample.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})), tuple(order)
 
 
 def _insert(dialect: str, table: Table) -> "postgresql.Insert | sqlite.Insert":

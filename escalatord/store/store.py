@@ -26,14 +26,21 @@ class Store:
     """One database. `url` is `sqlite:///relative/path` or `sqlite:////absolute/path`.
 
     `busy_seconds` is how long a write waits for a lock held by another process (a backup, a curious human);
-    `ballast_bytes` how much disk space is held back for the day the disk is full.
+    `ballast_bytes` how much disk space is held back for the day the disk is full. Without `durable` nothing is synced
+    to the disk: only for simulations, whose database is thrown away.
     """
 
     def __init__(
-        self, url: str, *, busy_seconds: float = pragmas.BUSY_SECONDS, ballast_bytes: int = BALLAST_BYTES
+        self,
+        url: str,
+        *,
+        busy_seconds: float = pragmas.BUSY_SECONDS,
+        ballast_bytes: int = BALLAST_BYTES,
+        durable: bool = True,
     ) -> None:
         self._url, self.path = _local_file(url)
         self._busy_seconds = busy_seconds
+        self._durable = durable
         self._lock = ProcessLock(self.path.with_name(self.path.name + ".lock"))
         self._ballast = Ballast(self.path.with_name(self.path.name + ".ballast"), ballast_bytes)
         # True from the write that found the disk full until there is plenty of room again: what little the ballast
@@ -59,8 +66,8 @@ class Store:
             self._lock.release()
             raise StoreRefusedError(f"{self.path} cannot be written: {error.strerror}") from error
         try:
-            self._writer = self._connect(pragmas.writer(self._url, self._busy_seconds))
-            pragmas.check(self._writer)
+            self._writer = self._connect(pragmas.writer(self._url, self._busy_seconds, durable=self._durable))
+            pragmas.check(self._writer, durable=self._durable)
             self._writer.rollback()
             self._prepare_schema(self._writer)
             self._reader = self._connect(pragmas.reader(self._url, self._busy_seconds))

@@ -93,6 +93,14 @@ class Tx:
         """Return the last verdict on an alert as JSON values, reasons included."""
         return alerts.verdict_of(self._connection, source, fingerprint)
 
+    def alerts_since(self, at: datetime, limit: int) -> list[AlertRecord]:
+        """Return alerts that fire, or were heard of since `at`, the newest episodes first."""
+        return alerts.since(self._connection, at, limit)
+
+    def alerts_of_source(self, source: str, limit: int) -> list[AlertRecord]:
+        """Return what is known of a source's alerts."""
+        return alerts.of_source(self._connection, source, limit)
+
     def recent_alerts(self, limit: int) -> list[AlertRecord]:
         """Return the alerts whose episodes reached us last, newest first."""
         return alerts.recent(self._connection, limit)
@@ -244,9 +252,13 @@ class Tx:
         """Return the overrides that have not ended by `now`, in the order in which they were made."""
         return runtime.load_overrides(self._connection, now)
 
-    def add_override(self, override: Override) -> None:
-        """Keep an override."""
-        runtime.add_override(self._connection, override)
+    def add_override(self, override: Override) -> int:
+        """Keep an override and return its number; `override.id` is ignored."""
+        return runtime.add_override(self._connection, override)
+
+    def end_override(self, number: int, at: datetime) -> Override | None:
+        """Let an override end at `at` (forget it when it has not begun); return it as it was, None = there is none."""
+        return runtime.end_override(self._connection, number, at)
 
     def unreachable(self) -> frozenset[tuple[str, str]]:
         """Return the (person, address key) pairs that cannot be reached."""

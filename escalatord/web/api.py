@@ -6,13 +6,13 @@ from datetime import datetime
 from aiohttp import web
 
 from escalatord import __version__
-from escalatord.core.forecast import on_call_now
 from escalatord.core.incident import Reason, State
 from escalatord.core.wallclock import parse_when
 from escalatord.engine.commands import Answer, Answered, HumanEvent
 from escalatord.errors import BadInputError
 from escalatord.web.answers import answer, refuse
 from escalatord.web.asking import json_object, number_of, via_of
+from escalatord.web.duty_json import SHIFTS_DAYS_MAX, duties
 from escalatord.web.human import VERBS, raising, speaker
 from escalatord.web.incidents_json import NOTHING_CHANGED, detail, names_of, summary
 from escalatord.web.middleware import principal_of
@@ -77,7 +77,7 @@ async def one_incident(request: web.Request) -> web.Response:
 def no_incident(request: web.Request) -> web.Response:
     """Return 404 for an incident that does not exist."""
     say = f"There is no incident {request.match_info['number'][:24]}."
-    return refuse(404, "unknown_incident", say, fix="GET /api/v1/incidents lists them (escalatord incident ls).")
+    return refuse(404, "unknown_incident", say, fix="GET /api/v1/incidents lists them (escalatord ls).")
 
 
 def _act(verb: str) -> Handler:
@@ -152,23 +152,12 @@ async def one_alert(request: web.Request) -> web.Response:
 
 
 async def oncall(request: web.Request) -> web.Response:
-    """Return who is on call per schedule at `at` (default: now), and why."""
+    """Return who is on call per schedule at `at` (default: now), and why; with `days` the shifts from then on."""
     engine = request.app[PARTS].engine
     at = _instant(request, "at", engine.clock.now())
+    days = _whole(request, "days", 0, SHIFTS_DAYS_MAX)
     world = await world_at(engine, at)
-    names = names_of(world.ruleset)
-    schedules = [
-        {
-            "name": name,
-            "timezone": world.ruleset.schedules[name].timezone,
-            "people": [
-                {"person": turn.person, "name": names.get(turn.person, turn.person), "because": turn.because}
-                for turn in turns
-            ],
-        }
-        for name, turns in sorted(on_call_now(world, at).items())
-    ]
-    return answer({"at": at, "schedules": schedules})
+    return answer({"at": at, "schedules": duties(world.ruleset, at, world.overrides, days)})
 
 
 async def status(request: web.Request) -> web.Response:

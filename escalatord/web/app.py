@@ -7,7 +7,20 @@ from typing import Any
 from aiohttp import web
 
 from escalatord.limits import BODY_BYTES_MAX
-from escalatord.web import ack_page, api, callbacks, ingest_http, lifecycle, live, login, pages, sim_pages, static
+from escalatord.web import (
+    ack_page,
+    api,
+    callbacks,
+    duty_api,
+    ingest_http,
+    lifecycle,
+    live,
+    login,
+    oncall_pages,
+    pages,
+    sim_pages,
+    static,
+)
 from escalatord.web.auth import DOOR, Doorkeeper
 from escalatord.web.callbacks import MEMORY, TASKS, CallMemory
 from escalatord.web.live import LISTENERS, Listeners
@@ -17,7 +30,13 @@ from escalatord.web.render import RENDER, environment
 
 # For `aiohttp.web.AppRunner`: compressed bodies are refused, so nothing may be inflated before we see it; requests are
 # counted by `observe` and not logged one by one, because paths hold tokens.
-RUNNER_OPTIONS: Mapping[str, Any] = {"auto_decompress": False, "access_log": None, "keepalive_timeout": 75.0}
+SHUTDOWN_SECONDS = 3.0  # for requests under way; the commits that they wait for have ended by then
+RUNNER_OPTIONS: Mapping[str, Any] = {
+    "auto_decompress": False,
+    "access_log": None,
+    "keepalive_timeout": 75.0,
+    "shutdown_timeout": SHUTDOWN_SECONDS,
+}
 
 
 def build_app(parts: WebParts) -> web.Application:
@@ -42,11 +61,13 @@ def all_routes(parts: WebParts) -> list[Route]:
         Route("POST", "/in/{source}", ingest_http.ingest),
         *lifecycle.routes(reloadable=parts.reload is not None),
         *api.routes(),
+        *duty_api.routes(),
         *ack_page.routes(),
         *callbacks.routes(),
         *live.routes(),
         *login.routes(),
         *pages.routes(),
+        *oncall_pages.routes(),
         *sim_pages.routes(),
         *static.routes(),
     ]

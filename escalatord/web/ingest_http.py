@@ -11,6 +11,7 @@ import hmac
 from aiohttp import hdrs, web
 from pydantic_core import to_json
 
+from escalatord.core.alert import AlertStatus
 from escalatord.core.ruleset import Ruleset, SourceSpec
 from escalatord.engine.commands import Accepted, Ingest, Ingested, Quarantine
 from escalatord.errors import BadInputError, StoreUnavailableError
@@ -68,6 +69,8 @@ async def _take(
     done = await parts.engine.submit(Ingest(source=spec.name, alerts=parsed.alerts))
     if not isinstance(done, Ingested):
         raise TypeError(type(done))
+    firing = sum(alert.status is AlertStatus.FIRING for alert in parsed.alerts)
+    parts.count_alerts(spec.name, firing=firing, resolved=len(parsed.alerts) - firing)
     if parsed.rejected:
         first = parsed.rejected[0]
         more = f" (and {len(parsed.rejected) - 1} more)" if len(parsed.rejected) > 1 else ""

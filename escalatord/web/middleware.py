@@ -31,7 +31,7 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Server": "escalatord",
 }
-MACHINE_PREFIXES = ("/api/", "/in/", "/callbacks/", "/-/", "/metrics", "/static/", "/live")
+MACHINE_PREFIXES = ("/api/", "/in/", "/callbacks/", "/-/", "/metrics", "/static/", "/live", "/calendars/")
 HOT_ROUTE = "/in/{source}"
 UNROUTED = "none"
 HOW_TO_GET_A_TOKEN = (

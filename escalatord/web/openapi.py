@@ -35,6 +35,12 @@ class Operation:
     answers: Mapping[int, str]
 
 
+WHEN: Schema = {**TEXT, "examples": ["2026-12-24 08:00", "2026-12-24T07:00:00Z"]}
+BY: Mapping[str, Schema] = {
+    "by": {**TEXT, "description": "Whose wish it is; default: the token's name. Only an admin speaks for others."},
+    "via": SPEAKER["via"],
+}
+OVERRIDE_REFUSED = {400: "Error", 403: "Error", 404: "Error", 409: "Error"}
 LISTED = {200: "Incidents"}
 ONE = {200: "IncidentDetail", 404: "Error"}
 SAID = {200: "WhatHappened", 400: "Error", 403: "Error", 404: "Error", 409: "WhatHappened"}
@@ -50,9 +56,49 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
             "at": {
                 **TEXT,
                 "description": "An instant such as 2026-10-24T03:11:00Z or `2026-10-24 03:11 Europe/Madrid`.",
-            }
+            },
+            "days": {**WHOLE, "maximum": 62, "description": "Also the shifts of so many days."},
         },
         answers={200: "Object", 400: "Error"},
+    ),
+    ("GET", "/api/v1/overrides"): Operation(
+        say="List who stands in, from the rules (id null) and from run time; what is over is left out.",
+        query={"schedule": TEXT},
+        answers={200: "Object"},
+    ),
+    ("POST", "/api/v1/overrides"): Operation(
+        say="Let somebody stand in, at once. Times without a zone are the schedule's; give `to` or `for`.",
+        body={
+            "schedule": TEXT,
+            "person": {**TEXT, "description": "Who stands in."},
+            "from": {**WHEN, "description": "Default: now. What lies in the past stays as it was."},
+            "to": WHEN,
+            "for": {**TEXT, "description": "A duration such as 8h, instead of `to`."},
+            "why": TEXT,
+            **BY,
+        },
+        needs=("schedule", "person"),
+        answers={201: "Object", **OVERRIDE_REFUSED},
+    ),
+    ("POST", "/api/v1/overrides/{id}/cancel"): Operation(
+        say="Take an override back; one that has begun ends now.", body=BY, answers={200: "Object", **OVERRIDE_REFUSED}
+    ),
+    ("POST", "/api/v1/swaps"): Operation(
+        say="Let two people exchange their next shifts: two overrides, or none.",
+        body={
+            "schedule": TEXT,
+            "person": TEXT,
+            "with": TEXT,
+            "after": {**WHEN, "description": "Shifts that start at or after it; default: now."},
+            "why": TEXT,
+            **BY,
+        },
+        needs=("schedule", "person", "with"),
+        answers={201: "Object", **OVERRIDE_REFUSED},
+    ),
+    ("GET", "/api/v1/calendars/{schedule}"): Operation(
+        say="Return a schedule as iCalendar text, with the address to subscribe to it.",
+        answers={200: "Object", 404: "Error"},
     ),
     ("GET", "/api/v1/incidents"): Operation(
         say="List incidents, newest first.",
@@ -200,7 +246,7 @@ def document(external_url: str) -> dict[str, object]:
 def _operation(method: str, path: str, operation: Operation) -> dict[str, object]:
     in_path = [
         {"name": name, "in": "path", "required": True, "schema": TEXT}
-        for name in ("number", "source", "fingerprint")
+        for name in ("number", "source", "fingerprint", "id", "schedule")
         if f"{{{name}}}" in path
     ]
     in_query = [{"name": name, "in": "query", "schema": schema} for name, schema in (operation.query or {}).items()]

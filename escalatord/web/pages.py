@@ -1,4 +1,4 @@
-"""Pages for people: the board, one incident, who is on call, and raising by hand. They work without any script."""
+"""Pages for people: the board, one incident, and raising by hand. They work without any script."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,6 @@ from escalatord.web.middleware import principal_of
 from escalatord.web.parts import PARTS, Route, WebParts
 from escalatord.web.reading import board_of, told, world_at
 from escalatord.web.render import error_page, page
-from escalatord.web.week import week
 
 WHAT_WAS_SAID: Mapping[Reason, str] = {
     Reason.OPENED: "Raised: people are being paged.",
@@ -54,7 +53,6 @@ def routes() -> list[Route]:
         Route("GET", "/", board),
         Route("GET", "/incidents/{number}", incident),
         Route("POST", "/incidents/{number}/{verb}", act),
-        Route("GET", "/oncall", oncall),
         Route("GET", "/raise", raise_form),
         Route("POST", "/raise", raise_now),
     ]
@@ -173,15 +171,6 @@ async def act(request: web.Request) -> web.Response:
 async def _is_held(parts: WebParts, number: int) -> bool:
     found = (await parts.engine.read(lambda tx: tx.load([number]))).get(number)
     return found is not None and found.state is State.ACKNOWLEDGED
-
-
-async def oncall(request: web.Request) -> web.Response:
-    """Return the next seven days of every schedule, gaps hatched."""
-    engine = request.app[PARTS].engine
-    now = engine.clock.now()
-    world = await world_at(engine, now)
-    weeks = [week(schedule, world, now) for _, schedule in sorted(world.ruleset.schedules.items())]
-    return page(request, "oncall.html", {"now": now, "schedules": weeks})
 
 
 async def raise_form(request: web.Request) -> web.Response:

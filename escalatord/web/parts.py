@@ -159,6 +159,17 @@ def ignore_ingest(source: str, result: str, seconds: float) -> None:
     """Count nothing: stands in where nobody wants figures."""
 
 
+def ignore_alerts(source: str, *, firing: int, resolved: int) -> None:
+    """Count nothing: stands in where nobody wants figures."""
+
+
+class CountAlerts(Protocol):
+    """Counts the alerts of a committed body."""
+
+    def __call__(self, source: str, *, firing: int, resolved: int) -> None:
+        """Count so many firing and so many resolved alerts of a source."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebParts:
     """Everything the web floor stands on.
@@ -166,8 +177,9 @@ class WebParts:
     `secret` (at least 32 bytes, kept in the store) signs sessions, forms and callback addresses. `external_url` is how
     the outside reaches us, without a path. `metrics` answers an Accept header with (body, content type), None until
     the figures are seeded. `observe` takes (route, method, status, seconds), `observe_ingest` (source, result, commit
-    seconds). `reload` returns what is wrong with the new rules, () when they are in force; None hides the route.
-    `channels_up` maps lanes to whether they work. `answer_chat` posts a text to a chat's response address.
+    seconds), `count_alerts` the alerts of a committed body. `reload` returns what is wrong with the new rules, () when
+    they are in force; None hides the route. `channels_up` maps lanes to whether they work. `answer_chat` posts a text
+    to a chat's response address.
     """
 
     engine: EnginePort
@@ -182,6 +194,7 @@ class WebParts:
     metrics: Callable[[str], tuple[bytes, str] | None] = no_metrics
     observe: Callable[[str, str, int, float], None] = ignore_request
     observe_ingest: Callable[[str, str, float], None] = ignore_ingest
+    count_alerts: CountAlerts = ignore_alerts
     reload: Callable[[], Awaitable[tuple[Finding, ...]]] | None = None
     channels_up: Callable[[], Mapping[str, bool]] = dict
     answer_chat: Callable[[str, str], Awaitable[None]] | None = None

@@ -77,7 +77,7 @@ def _tier_entered(body: Body, names: Names) -> str:
 
 
 def _delivery(body: Body, names: Names) -> str:
-    return f"{_channel(body)} to {_person(body, names)}: {_words(body.get('status'))}{_note(body, 'reason')}"
+    return f"{_channel(body)} to {_person(body, names)}: {_words(body.get('status'))}{_note(body, 'why')}"
 
 
 def _acknowledged(body: Body, names: Names) -> str:
@@ -110,12 +110,14 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "ack_joined": lambda body, names: f"{_person(body, names)} joined",
     "taken_over": lambda body, names: f"{_person(body, names)} took it over",
     "tier_repaged": lambda body, names: f"Pages {_people(body, names)} again ({_words(body.get('reason'))})",
+    "cleared": lambda body, _: f"Alert {body.get('fingerprint')} still fires and pages nobody now{_note(body, 'why')}",
     "settled": lambda body, _: f"Alert {body.get('fingerprint')} no longer fires",
     "no_receipt": lambda body, names: (
         f"{_channel(body)} to {_person(body, names)}: no receipt in time, so the next method"
     ),
     "not_reached": lambda *_: "Nobody of the tier could be reached",
     "person_gone": lambda body, names: f"{_person(body, names)} can no longer be reached",
+    "people_gone": lambda body, names: f"{_people(body, names)} left the rules",
     "ack_asked": lambda *_: "The hold of the ack ends: asked whether it is still being worked on",
     "ack_extended": lambda *_: "Still being worked on: the ack holds longer",
     "ack_expired": lambda *_: "No answer: the ack ended, paging starts again",
@@ -127,6 +129,7 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "recovered": lambda *_: "Every alert of it has recovered",
     "resolved": _resolved,
     "statutory": lambda body, _: f"Statutory clock {body.get('regime')}: due {_instant(body, 'due_at')}",
+    "would_have_paged": lambda body, _: f"{body.get('rule')} would have paged{_note(body, 'say')}",
     "command_failed": lambda *_: "Something failed here and was taken back; the log has it",
     "invariant_violated": lambda body, _: f"A promise was broken: {_words(body.get('invariant'))}",
 }

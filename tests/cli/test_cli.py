@@ -10,7 +10,21 @@ from escalatord.cli import VERBS
 
 # what a verb that talks to a daemon must not pay for
 HEAVY = ("aiohttp", "sqlalchemy", "twilio", "pydantic", "structlog")
-CLIENT_VERBS = ("ls", "show", "ack", "snooze", "raise", "explain", "status", "watch", "oncall", "fire")
+CLIENT_VERBS = (
+    "override",
+    "swap",
+    "calendar",
+    "ls",
+    "show",
+    "ack",
+    "snooze",
+    "raise",
+    "explain",
+    "status",
+    "watch",
+    "oncall",
+    "fire",
+)
 
 
 def test_help_lists_every_verb_and_the_exit_codes(run) -> None:
@@ -39,7 +53,9 @@ def test_short_help_is_the_same(run, verb: str) -> None:
     assert run(verb, "-h").output == run(verb, "--help").output
 
 
-@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in {"serve", "demo", "token", "check", "schema"}])
+@pytest.mark.parametrize(
+    "verb", [verb for verb in VERBS if verb not in {"serve", "demo", "token", "catalog", "check", "schema"}]
+)
 def test_every_verb_that_answers_can_answer_in_json(run, verb: str) -> None:
     """Verbs that print something for reading offer `--json`."""
     assert "--json" in run(verb, "--help").output

@@ -20,7 +20,11 @@ VERDICT = {
             "predicates": [['unless env=~"staging|dev"', "env=staging", True], ["error for 5m", "0s", False]],
         }
     ],
-    "held": {"error": "2026-10-24T01:06:14Z"},
+    "held": {
+        "error": "2026-10-24T01:06:14Z",
+        "r!critical": "2026-10-24T01:06:14Z",
+        "?users": "2026-10-24T01:06:14Z",
+    },
     "next_at": "2026-10-24T01:11:14Z",
 }
 
@@ -30,9 +34,7 @@ def test_explain_incident_tells_why_who_what_was_done_and_what_is_next(ask, fake
     fake.answers[ONE] = (200, incident())
     text = ask("explain", "INC-142").output
     lines = text.splitlines()
-    assert (
-        lines[0] == "INC-142  critical  policy payments  opened 2026-10-24 01:11:14 UTC, 5m after the first webhook"
-    )
+    assert lines[0] == "INC-142  critical  policy payments  opened 2026-10-24 01:11:14 UTC, 5m after the first webhook"
     assert "why it exists   source am, fingerprint 8c1d, received 01:06:14" in lines
     assert "why this person Ana Ruiz is oncall payments-primary, tier 1 of technical: layer madrid" in lines
     assert "01:11:15 sms to Ana Ruiz: delivered" in text
@@ -65,6 +67,8 @@ def test_explain_alert_that_paged_nobody_says_which_rule_kept_quiet(ask, fake) -
     assert '                yes unless env=~"staging|dev": env=staging' in lines
     assert "                no  error for 5m: 0s" in lines
     assert "waits           error since 01:06:14" in lines
+    assert "holds           critical by r since 01:06:14, until it is clear" in lines
+    assert "asks            users since 01:06:14" in lines
 
 
 def test_explain_a_body_asks_for_a_dry_run(ask, fake, tmp_path: Path) -> None:

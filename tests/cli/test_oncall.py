@@ -64,3 +64,61 @@ def test_oncall_with_bad_rules_says_what_is_wrong(run, tmp_path: Path) -> None:
     result = run("oncall", "--rules", tmp_path)
     assert result.exit_code == 3
     assert "rules.yaml:1" in result.output
+
+
+def test_gaps_ahead_are_hatched(ask, fake) -> None:
+    """Where nobody will be in the next seven days is told without being asked, in the terminal's time."""
+    fake.answers["/api/v1/oncall"] = (200, ONCALL)
+    lines = ask("oncall").output.splitlines()
+    assert lines[-2:] == ["night:", "  //// 2026-10-24 01:12:00 UTC to 2026-10-24 06:00:00 UTC  //// NOBODY"]
+
+
+def test_week_shows_every_shift_and_who_shadows(ask, fake) -> None:
+    """With --week shifts and gaps stand in one list, by start; a shadow is called so."""
+    night = {**ONCALL["schedules"][1], "shadows": [{"person": "bo", "name": "Bo", "because": "layer learn"}]}
+    turn = {"person": "ana", "name": "Ana Ruiz", "because": "layer night", "shadow": False}
+    night["shifts"] = [
+        {**turn, "start": "2026-10-24T06:00:00Z", "end": "2026-10-25T01:12:00Z"},
+        {**turn, "person": "bo", "start": "2026-10-23T06:00:00Z", "end": "2026-10-24T01:12:00Z", "shadow": True},
+    ]
+    fake.answers["/api/v1/oncall"] = (200, {**ONCALL, "schedules": [night]})
+    result = ask("oncall", "--week")
+    assert fake.asked[0][1] == "/api/v1/oncall?days=7"
+    lines = result.output.splitlines()
+    assert "shadow: bo" in lines[1]
+    assert [line.split("  ")[-1].strip() for line in lines[4:]] == [
+        "bo (Ana Ruiz), shadow, layer night",
+        "//// NOBODY",
+        "ana (Ana Ruiz), layer night",
+    ]
+
+
+def test_week_from_rules_has_the_shape_of_the_api(run) -> None:
+    """Shifts, gaps and shadows too."""
+    found = json.loads(
+        run("oncall", "managers", "--week", "--rules", RULES, "--at", "2026-12-25T02:00:00Z", "--json").output
+    )
+    because = [shift["because"] for shift in found["schedules"][0]["shifts"]]
+    assert because == ["override: Mar is away over Christmas", "layer managers"]
+
+
+def test_calendar_is_written_as_it_came(ask, fake) -> None:
+    """Octet by octet, for a file."""
+    fake.answers["/api/v1/calendars/managers"] = (
+        200,
+        {"schedule": "managers", "url": "https://x/y", "ics": "A\r\nB\r\n"},
+    )
+    assert ask("calendar", "managers").stdout_bytes == b"A\r\nB\r\n"
+    assert ask("calendar", "managers", "--subscribe").output == "https://x/y\n"
+    assert json.loads(ask("calendar", "managers", "--json").output)["ics"] == "A\r\nB\r\n"
+    assert ask("calendar", "nobodys").exit_code == 1
+
+
+def test_calendar_from_rules_asks_no_daemon(ask, fake) -> None:
+    """The files are enough for the text, not for an address."""
+    result = ask("calendar", "managers", "--rules", RULES)
+    assert result.stdout_bytes.startswith(b"BEGIN:VCALENDAR\r\n")
+    assert b"SUMMARY:Mar Vidal\r\n" in result.stdout_bytes
+    assert ask("calendar", "nobodys", "--rules", RULES).exit_code == 2
+    assert ask("calendar", "managers", "--rules", RULES, "--subscribe").exit_code == 2
+    assert fake.asked == []

@@ -10,6 +10,7 @@ import pytest
 from escalatord.config.load import load
 from escalatord.config.secrets import Secret
 from escalatord.core.alert import Severity
+from escalatord.core.calendar import Hours
 from escalatord.core.policy import Compliance, Target, TargetKind, TrackKind
 from escalatord.core.roster import ChannelKind
 from escalatord.core.rules import AllOf, AnyOf, Comparison, FactSource, Missing
@@ -181,9 +182,10 @@ def test_schedules(ruleset: Ruleset) -> None:
     schedule = ruleset.schedules["first"]
     europe, night = schedule.layers
     weekly = Rotation(unit=RotationUnit.WEEKLY, at=time(10, 30), weekday=1, starts=date(2026, 10, 5))
-    assert (weekly, "Europe/Madrid", (time(8), time(20))) == (europe.rotation, europe.timezone, europe.active)
+    day, night_hours = Hours(start=time(8), end=time(20)), Hours(start=time(20), end=time(0))
+    assert (weekly, "Europe/Madrid", (day,)) == (europe.rotation, europe.timezone, europe.active)
     assert (RotationUnit.HOURLY, 12, time(9)) == (night.rotation.unit, night.rotation.every, night.rotation.at)
-    assert ("layer 2", (time(20), time(0))) == (night.name, night.active)
+    assert ("layer 2", (night_hours,)) == (night.name, night.active)
     assert (
         Override(
             schedule="first",

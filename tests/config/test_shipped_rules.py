@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from escalatord.config.coverage import prove
 from escalatord.config.lint import lint
 from escalatord.config.load import Loaded, load
 from escalatord.core.alert import Alert, AlertStatus, Severity, fingerprint_of
@@ -70,8 +71,19 @@ def test_each_file_says_what_it_is_and_loads_anywhere(file: Path) -> None:
 
 @pytest.mark.parametrize("at", INSTANTS, ids=str)
 def test_check_is_clean(loaded: Loaded, at: datetime) -> None:
-    """No error and no warning, whenever it is run."""
-    assert [str(finding) for finding in lint(loaded, at)] == []
+    """No error and no warning, whenever it is run, and for every minute of the 90 days from then on."""
+    proof = prove(loaded, at)
+    assert [str(finding) for finding in (*lint(loaded, at), *proof.findings)] == []
+    assert "somebody is in every tier of every track at every minute of 90 days" in proof.claims
+    assert "no rule hides an exception (4 of 4 tried by an alert)" in proof.claims
+
+
+def test_a_second_human_is_told_soon_enough(loaded: Loaded) -> None:
+    """If nobody answers a critical incident: somebody at once, another in ten minutes, whatever one thing is dead."""
+    critical = [case for case in prove(loaded, NOW).cases if Severity.CRITICAL in case.severities]
+    technical = [case.worst for case in critical if case.track == "technical"]
+    assert {climb.first for climb in technical} == {0.0}
+    assert max(climb.second for climb in technical) <= 600.0
 
 
 def test_the_first_minutes_of_a_critical_checkout_alert(ruleset: Ruleset) -> None:

@@ -187,9 +187,12 @@ def test_a_changed_alert_is_counted_once():
 
 
 def test_the_same_severity_told_again_is_no_news():
-    """An update without a change of severity writes no entry and pages nobody."""
+    """An update without a change of severity writes no entry and pages nobody, an owner included."""
     outcome = run(opened(), (fired(previous=ERROR), at(1)))
     assert (outcome.reason, outcome.effects) == (Reason.ALERT_UPDATED, ())
+    held = run(opened(), (Ack(person="ana", via=WEB), at(1))).incident
+    outcome = run(held, (fired(previous=ERROR), at(2)))
+    assert (outcome.reason, outcome.effects, outcome.incident.main) == (Reason.ALERT_UPDATED, (), held.main)
 
 
 def test_a_falling_severity_is_a_note_and_shortens_no_ack():
@@ -296,6 +299,14 @@ def test_one_of_several_alerts_settling_is_written_down_only():
     outcome = run(incident, (settled(), at(2)))
     assert (outcome.reason, journal(outcome), notices(outcome)) == (Reason.ALERT_SETTLED, ["settled"], [])
     assert body(outcome, "settled")["still_firing"] == 1
+
+
+def test_an_alert_that_its_rule_cleared_is_written_down_with_the_reason():
+    """It fires on for its sender, and no longer for us: the journal says what the rule saw."""
+    event = AlertSettled(fingerprint="f1", severity=ERROR, why="failure rate below 1.5% for 3m")
+    outcome = run(opened(), (event, at(9)))
+    assert body(outcome, "cleared")["why"] == "failure rate below 1.5% for 3m"
+    assert outcome.reason is Reason.RECOVERED
 
 
 def test_a_resolve_that_comes_twice_takes_no_other_alert_with_it():

@@ -8,7 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from escalatord.core.alert import Alert, AlertStatus
-from escalatord.core.facts import check_units, holds, missing_of, observe, parse_condition
+from escalatord.core.around import Beginning, Tally
+from escalatord.core.facts import check_units, count, holds, missing_of, observe, parse_condition
 from escalatord.core.rules import AlertRecord, AllOf, AnyOf, Comparison, FactSource, Missing, Service
 from escalatord.core.units import Quantity
 
@@ -50,6 +51,18 @@ def seen(text, at, of=RECORD, service=SHOP):
             "revenue_loss < 50000 EUR",
             Comparison(fact="revenue_loss", op="<", limit=Quantity(50_000.0, "EUR"), text="revenue_loss < 50000 EUR"),
         ),
+        (
+            "distinct( pod ) in 2m>=5",
+            Comparison(
+                fact="distinct",
+                op=">=",
+                limit=Quantity(5.0),
+                window_seconds=120.0,
+                label="pod",
+                text="distinct( pod ) in 2m>=5",
+            ),
+        ),
+        ("firing_alerts > 3", Comparison(fact="firing_alerts", op=">", limit=Quantity(3.0), text="firing_alerts > 3")),
         ("a == -1", Comparison(fact="a", op="==", limit=Quantity(-1.0), text="a == -1")),
         ("a != 15m", Comparison(fact="a", op="!=", limit=Quantity(900.0, "seconds"), text="a != 15m")),
         ("a<=1", Comparison(fact="a", op="<=", limit=Quantity(1.0), text="a<=1")),
@@ -74,6 +87,11 @@ def test_condition_is_read_as_fact_operator_and_limit(text, expected):
         ("needs a window", "occurrences >= 3"),
         ("and nothing else, needs a window", "downtime in 5m >= 3m"),
         ("is not a duration", "occurrences in soon >= 3"),
+        ("needs a window", "rule_occurrences > 3"),
+        ("and nothing else, needs a window", "firing_alerts in 5m > 3"),
+        ("distinct, and nothing else, needs a label", "distinct in 2m >= 5"),
+        ("distinct, and nothing else, needs a label", "occurrences(pod) in 2m >= 5"),
+        ("needs a window", "distinct(pod) >= 5"),
         ("a window of 0s is always empty", "occurrences in 0s >= 3"),
     ],
 )
@@ -131,6 +149,26 @@ def test_comparison_holds_exactly_at_its_limit(text, value, expected):
 def test_configured_fact_is_read_where_it_stands(told, text, expected):
     """A label, an annotation or a value is read in the fact's unit; anything else cannot be had."""
     assert seen(text, START, record(**told)) == (expected, None)
+
+
+@pytest.mark.parametrize("text", ["firing_alerts > 1s", "rule_occurrences in 1h > 1%", "distinct(a) in 1h > 1 EUR"])
+def test_counts_are_bare_numbers(text):
+    """A count that is compared with anything else cannot be had; `check` says so before."""
+    assert count(parse_condition(text), Tally(firing=2), START) == (None, None)
+    assert check_units(parse_condition(text), SOURCES, {}) != []
+
+
+def test_counts_of_a_window_without_end_are_all_that_is_known():
+    """A window longer than the calendar holds every beginning."""
+    tally = Tally(begun=[Beginning(START, {})])
+    assert count(parse_condition("rule_occurrences in 999999999w >= 1"), tally, START) == (Quantity(1.0), None)
+
+
+def test_no_limit_may_be_higher_than_what_is_counted():
+    """A thousand beginnings are kept; more can never be reached."""
+    (say,) = check_units(parse_condition("rule_occurrences in 1h > 1001"), SOURCES, {})
+    assert "at most 1000 episodes are counted" in say
+    assert check_units(parse_condition("firing_alerts > 5000"), SOURCES, {}) == []
 
 
 def test_missing_fact_means_what_its_source_says():
@@ -283,7 +321,7 @@ def test_occurrences_cannot_be_compared_with_a_unit():
         ("revenue_loss != 1 EUR", "revenue_loss grows all the time"),
         ("occurrences in 30m >= 3 users", "occurrences counts a bare number, not users"),
         ("occurrences in 30m >= 65", "at most 64 episodes are remembered"),
-        ("usres > 3", "usres is not a fact; known are downtime, latency, occurrences, plain, rate"),
+        ("usres > 3", "usres is not a fact; known are distinct, downtime, firing_alerts, latency"),
     ],
 )
 def test_units_that_do_not_fit_are_named(text, says):

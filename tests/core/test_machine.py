@@ -49,6 +49,7 @@ class Escalating(RuleBasedStateMachine):
         self.firing = {}
 
     def happen(self, event: Event):
+        """Let an event happen, and check what every step promises."""
         before = self.incident
         outcome = step(before, event, self.now, self.world)
         assert outcome == step(before, event, self.now, self.world), "not deterministic"

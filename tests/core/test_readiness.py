@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date, time
 
+from escalatord.core.calendar import Hours
 from escalatord.core.readiness import people_by_readiness, reviews_overdue, seconds_to_gaps
 from escalatord.core.schedule import Layer, Rotation, RotationUnit, Schedule
 from tests.fakes.rulesets import threshold
@@ -19,7 +20,7 @@ def test_the_next_gap_is_counted_in_seconds():
     """A schedule that covers only half of the day has its gap; one that covers all has none within 90 days."""
     rotation = Rotation(unit=RotationUnit.DAILY, at=time(0), starts=date(2026, 1, 1))
     always = Layer(name="a", timezone="UTC", rotation=rotation, people=("ana",))
-    half = replace(always, active=(time(0), time(12)))
+    half = replace(always, active=(Hours(start=time(0), end=time(12)),))
     schedules = {
         "whole": Schedule(name="whole", timezone="UTC", layers=(always,)),
         "half": Schedule(name="half", timezone="UTC", layers=(half,)),

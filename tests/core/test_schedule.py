@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from escalatord.core import schedule as subject
+from escalatord.core.calendar import Hours
 from escalatord.core.schedule import Layer, OnCall, Rotation, RotationUnit, Shift, gaps, on_call, shifts
 from escalatord.core.wallclock import readings
 from tests.fakes.duty import HARD_ZONES, duty, layer, names, stand_in, turns, utc
@@ -236,7 +237,13 @@ def test_no_time_has_no_shifts_and_no_gaps(length: timedelta) -> None:
 )
 def test_shifts_gaps_and_on_call_agree(rotation, zone, window, day, hours) -> None:
     """In every stretch, from its first to its last microsecond, shifts and gaps say what on_call says."""
-    top = Layer(name="top", timezone=zone, rotation=rotation, people=("ana", "bo", "cy"), active=window)
+    top = Layer(
+        name="top",
+        timezone=zone,
+        rotation=rotation,
+        people=("ana", "bo", "cy"),
+        active=(Hours(start=window[0], end=window[1]),) if window else (),
+    )
     base = layer("dee eve", turns(RotationUnit.WEEKLY, at="02:30", starts="2026-03-01"), zone="Europe/Madrid")
     start = datetime.combine(day, time(), UTC)
     end = start + hours * HOUR

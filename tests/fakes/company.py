@@ -4,6 +4,19 @@ from pathlib import Path
 
 from escalatord.sim.world import NIGHT, World
 
+# One line for each person: name, the end of their numbers, chat account.
+NAMES = (
+    ("ana", "Ana Ruiz", 1, "U01ANA"),
+    ("bo", "Bo Lindgren", 2, "U01BO"),
+    ("cy", "Cy Novak", 3, "U01CY"),
+    ("boss", "Vera Holm", 4, "U01VERA"),
+    ("lea", "Lea Fontaine", 5, "U01LEA"),
+)
+PEOPLE = "people:\n" + "\n".join(
+    f'  {who}: {{name: {name}, sms: "+3460000000{end}", call: "+3460000000{end}", slack: {account},'
+    f" email: {who}@example.com, timezone: Europe/Madrid}}"
+    for who, name, end, account in NAMES
+)
 SECTIONS = {
     "sources": """
         sources:
@@ -34,14 +47,7 @@ SECTIONS = {
           safe:
             - {by: sms, if_failed: [sms_backup, call], failed_after: 60s}
         """,
-    "people": """
-        people:
-          ana: {name: Ana Ruiz, sms: "+34600000001", call: "+34600000001", slack: U01ANA, email: ana@example.com, timezone: Europe/Madrid}
-          bo: {name: Bo Lindgren, sms: "+34600000002", call: "+34600000002", slack: U01BO, email: bo@example.com, timezone: Europe/Madrid}
-          cy: {name: Cy Novak, sms: "+34600000003", call: "+34600000003", slack: U01CY, email: cy@example.com, timezone: Europe/Madrid}
-          boss: {name: Vera Holm, sms: "+34600000004", call: "+34600000004", slack: U01VERA, email: vera@example.com, timezone: Europe/Madrid}
-          lea: {name: Lea Fontaine, sms: "+34600000005", call: "+34600000005", slack: U01LEA, email: lea@example.com, timezone: Europe/Madrid}
-        """,
+    "people": PEOPLE,
     "schedules": """
         schedules:
           first:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, time
 
+from escalatord.core.calendar import Hours
 from escalatord.core.schedule import Layer, Override, Rotation, RotationUnit, Schedule, on_call
 
 HARD_ZONES = [
@@ -73,9 +74,15 @@ def turns(
 def layer(
     people: str, rotation: Rotation | None = None, active: str = "", zone: str = "Europe/Madrid", name: str = "eu"
 ) -> Layer:
-    """Return a layer of people named in one string, with a window such as 08:00-20:00."""
-    window = tuple(time.fromisoformat(part) for part in active.split("-")) if active else None
-    return Layer(name=name, timezone=zone, rotation=rotation or turns(), people=tuple(people.split()), active=window)
+    """Return a layer of people named in one string, with hours such as 08:00-20:00 every day."""
+    daily = (hours(active),) if active else ()
+    return Layer(name=name, timezone=zone, rotation=rotation or turns(), people=tuple(people.split()), active=daily)
+
+
+def hours(window: str, days: str = "0123456") -> Hours:
+    """Return wall-clock hours such as 08:00-20:00 on days given as digits, 0 = Monday."""
+    start, end = (time.fromisoformat(part) for part in window.split("-"))
+    return Hours(days=frozenset(map(int, days)), start=start, end=end)
 
 
 def duty(*layers: Layer, overrides: tuple[Override, ...] = (), when_empty: tuple[str, ...] = ()) -> Schedule:

@@ -66,7 +66,7 @@ class Running:
         self.name = name
         self.log = folder / f"{name}.log"
         with self.log.open("ab") as out:
-            self.process = subprocess.Popen(  # noqa: S603 - our own program and Debian's
+            self.process = subprocess.Popen(
                 command, stdout=out, stderr=subprocess.STDOUT, env={**os.environ, **environ}, cwd=folder
             )
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from escalatord.config.load import load
+from escalatord.core.ruleset import Ruleset
 from escalatord.errors import ConfigError, Finding
 
 GOOD = """\
@@ -44,3 +45,8 @@ def findings_of(folder: Path) -> list[Finding]:
 def told(findings: list[Finding]) -> list[str]:
     """Return findings as `file:line:column CODE sentence (fix)`."""
     return [f"{finding} ({finding.fix})" for finding in findings]
+
+
+def ruleset_of(folder: Path, text: str) -> Ruleset:
+    """Return the rule set that a text describes."""
+    return load(written(folder, r=text), environ={}).ruleset

@@ -1,8 +1,8 @@
 """The provider of the fault tests: the stateful Twilio fake, which also keeps when each attempt was created.
 
 It runs in the test's process and outlives every death of the daemon. As the real one it takes its time before a text is
-created and again before it says so, so that a kill finds attempts on both sides of the creation. `trouble` is what it does
-with a request: hang until it is mended, refuse it, or (for a question about the past) say nothing useful.
+created and again before it says so, so that a kill finds attempts on both sides of the creation. `trouble` is what it
+does with a request: hang until it is mended, refuse it, or (for a question about the past) say nothing useful.
 """
 
 import asyncio
@@ -21,6 +21,10 @@ from tests.faults.pauses import pause
 REFERENCE = re.compile(r"/callbacks/twilio/(?:status|voice)/([^/]+)/")
 INCIDENT = re.compile(r"i(\d+)-")
 CREATED = 201
+SUSPENDED = (401, 20003)
+"""HTTP status and error code of an account that may send nothing: the provider's fault."""
+OPTED_OUT = (400, 21610)
+"""Those of a phone that said STOP: the reader's choice, the provider is well."""
 THINKS_SECONDS = 0.02
 ANSWERS_SECONDS = 0.06
 
@@ -43,6 +47,7 @@ class Provider(TwilioFake):
         self.created: defaultdict[str, list[float]] = defaultdict(list)
         self.texts: defaultdict[str, list[str]] = defaultdict(list)
         self.reader: dict[str, str] = {}
+        self.refusal = SUSPENDED
         self.refused = 0
         self._mended = asyncio.Event()
         self._never = asyncio.Event()
@@ -57,7 +62,8 @@ class Provider(TwilioFake):
             return web.json_response({"code": 20500, "message": "Internal error", "status": 500}, status=500)
         if self.trouble is Trouble.REFUSE:
             self.refused += 1
-            return web.json_response({"code": 20003, "message": "Account suspended", "status": 401}, status=401)
+            status, code = self.refusal
+            return web.json_response({"code": code, "message": "refused", "status": status}, status=status)
         self.requests.clear()  # thousands of them; what matters is noted
         await pause(self._never, THINKS_SECONDS)
         answer = await super().behave(seen)

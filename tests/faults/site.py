@@ -1,4 +1,4 @@
-"""A company under fault: its rules, its providers, the real daemon, the load that is posted to it, and the reckoning."""
+"""A company under fault: its rules, its providers, the real daemon, the load posted to it, and the reckoning."""
 
 import asyncio
 import random
@@ -16,7 +16,8 @@ from tests.faults.provider import Provider, incident_of
 
 ANA, BO, CY, DEE = "+34600000001", "+34600000002", "+34600000003", "+34600000004"
 LOOK_EVERY_SECONDS = 0.1
-QUIET_SECONDS_MAX = 120.0
+UNTIL_SECONDS_MAX = 60.0
+PATIENCE_SECONDS = 30.0
 
 RULES = """
 unmatched: {{severity: warning, policy: ops}}
@@ -24,7 +25,11 @@ services:
   shop: {{owner: team ops, policy: ops}}
   yard: {{owner: team ops, policy: other}}
 thresholds:
-  - {{name: every-alert, match: 'service=~"shop|yard"', severity: {{critical: {{}}}}, group_by: [fingerprint], owner: team ops}}
+  - name: every-alert
+    match: service=~"shop|yard"
+    severity: {{critical: {{}}}}
+    group_by: [fingerprint]
+    owner: team ops
 policies:
   ops:
     owner: person cy
@@ -63,14 +68,18 @@ CHANNEL = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What one fault came to. `duplicated` = the same attempt created twice; `in_flight` = begun when the fault struck."""
+    """What one fault came to, over all the times it struck.
+
+    `lost` = answered alerts of which somebody on the ladder never heard; `duplicated` = texts created beyond the first
+    of their attempt; `begun_again` = claims beyond the first: of attempts in flight at a kill, or tried again.
+    """
 
     count: int
     alerts: int
     pages: int
     lost: int
     duplicated: int
-    in_flight: int
+    begun_again: int
     slowest_page_seconds: float
     note: str = ""
 
@@ -129,7 +138,7 @@ class Site:
         """Let the world go on for a while."""
         await pause(self.never, seconds)
 
-    async def until(self, what: str, done: Callable[[], bool], seconds: float = QUIET_SECONDS_MAX) -> None:
+    async def until(self, what: str, done: Callable[[], bool], seconds: float = UNTIL_SECONDS_MAX) -> None:
         """Wait until `done`; AssertionError with `what` when it never is."""
         for _ in range(int(seconds / LOOK_EVERY_SECONDS)):
             if done():
@@ -154,12 +163,14 @@ class Site:
         numbers = {answered.incident for answered in load.answered}
         return {number for address in addresses for number in numbers - self.paged(address).keys()}
 
-    async def quiet(self, load: Load, addresses: Iterable[str] = (ANA, BO, CY)) -> None:
+    async def quiet(
+        self, load: Load, addresses: Iterable[str] = (ANA, BO, CY), patience_seconds: float = PATIENCE_SECONDS
+    ) -> None:
         """Stop the load, then wait until every answered alert has climbed to its end, or nothing moves any more."""
         load.stop()
         await load.ended.wait()
         left, still = len(load.answered) + 1, 0.0
-        while still < QUIET_SECONDS_MAX / 4:
+        while still < patience_seconds:
             missing = len(self.unpaged(load, addresses))
             if not missing:
                 return
@@ -175,7 +186,7 @@ class Site:
         addresses = tuple(addresses)
         first = self.paged(addresses[0])
         ends = [(first[a.incident] - a.answered_at) for a in load.answered if a.incident in first]
-        incidents, claims = self._database()
+        incidents, again = self._database()
         numbers = [answered.incident for answered in load.answered]
         assert len(set(numbers)) == len(numbers), "two alerts share an incident"
         assert set(numbers) <= incidents, "an answered alert has no incident in the database"
@@ -185,7 +196,7 @@ class Site:
             pages=sum(len(provider.created) for provider in self.providers.values()),
             lost=len(self.unpaged(load, addresses)),
             duplicated=sum(provider.copies for provider in self.providers.values()),
-            in_flight=claims,
+            begun_again=again,
             slowest_page_seconds=round(max([0.0, *ends]), 3),
             note=note,
         )
@@ -199,7 +210,7 @@ class Site:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wiring:
-    """What differs between sites. A provider for each channel; alerts of service `yard` page Dee by the last one only."""
+    """What differs between sites: a provider for each channel; alerts of service `yard` page Dee by the last one."""
 
     channels: tuple[str, ...] = ("sms",)
     plan: str = "[{by: sms}]"
@@ -221,7 +232,7 @@ class Wiring:
 async def site(
     folder: Path,
     wiring: Wiring = Wiring(),
-    make: Callable[[Path, Path], Daemon] = Daemon,  # noqa: B008 - frozen
+    make: Callable[[Path, Path], Daemon] = Daemon,
 ) -> AsyncIterator[Site]:
     """Build a site in `folder`; the daemon, made by `make`, is not started yet, and is ended at the end."""
     async with AsyncExitStack() as stack:

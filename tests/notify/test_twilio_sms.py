@@ -155,6 +155,17 @@ async def test_earlier_page_of_the_incident_is_not_taken_for_the_reminder():
 
 
 @pytest.mark.asyncio
+async def test_first_page_is_not_taken_for_the_one_that_follows_at_once():
+    """A severity that rises seconds after the first page sends the same link again: the first text's id is known."""
+    async with phones() as (_, channel, clock):
+        first = await channel.send(PAGE)
+        worse = message(reference="i142-2-0", since=clock.now(), thread=first.provider_id)
+        assert await channel.lookup(worse) is UNKNOWN
+        sent = await channel.send(worse)
+        assert sent == await channel.lookup(worse)
+
+
+@pytest.mark.asyncio
 async def test_lookup_by_id_says_what_became_of_it():
     """With Twilio's id a poll needs no list, and brings reason and end state."""
     async with phones() as (fake, channel, _):

@@ -24,7 +24,8 @@ DAY_SHIFT_ONLY = """
         layers: [{name: all, rotate: weekly, handoff: Mon 09:00, starts: "2026-01-05", people: [ana]}]
       second:
         timezone: Europe/Madrid
-        layers: [{name: day, rotate: weekly, handoff: Mon 09:00, starts: "2026-01-05", people: [bo], active: 08:00-20:00}]
+        layers:
+          - {name: day, rotate: weekly, handoff: Mon 09:00, starts: "2026-01-05", people: [bo], active: 08:00-20:00}
     """
 
 
@@ -106,7 +107,7 @@ async def test_an_empty_tier_uses_its_backup_first(tmp_path):
 async def test_people_are_looked_up_when_a_tier_is_entered(tmp_path):
     """An override that begins between two tiers counts for the second, although the incident is older."""
     overrides = '\n        overrides: [{person: cy, from: "2026-10-24 03:14", to: "2026-10-24 09:00", why: swap}]\n'
-    schedules = DAY_SHIFT_ONLY.replace(", active: 08:00-20:00}]", "}]" + overrides)
+    schedules = DAY_SHIFT_ONLY.replace(", active: 08:00-20:00}", "}" + overrides)
     async with night(tmp_path, policies=SECONDARY_AWAY, schedules=schedules) as world:
         await world.fire("DiskFull")
         await world.pass_time(minutes=6)

@@ -108,6 +108,7 @@ async def test_a_breach_runs_a_compliance_track_that_only_a_decision_ends(tmp_pa
             world.expect_sms("lea", kind="statutory", after=3600 * hour)
         done = await world.say(Resolve(person="lea", via=Via.WEB, decision="notified the authority, case 12/2026"))
         assert done.reason is Reason.RESOLVED
+        world.expect_sms("boss", "is closed", kind="stand_down")
         assert world.journal(kind="resolved")[0].entry.body["decision"] == "notified the authority, case 12/2026"
         assert world.store.read(lambda tx: tx.verify(1)) is True
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from escalatord.core.incident import TrackState
 from escalatord.errors import DeliveryReason
 from escalatord.notify.simulated import Failure
 from tests.fakes.company import night, one_tier
@@ -107,9 +108,10 @@ async def test_nobody_is_reached_by_anything_so_the_next_tier_starts_now(tmp_pat
         await world.pass_time(seconds=1)
         reasons = [row.entry.body["reason"] for row in world.journal(kind="tier_entered")]
         assert reasons == ["opened", "not_reached", "not_reached"]
+        assert world.incident().main.state is TrackState.LAST_RESORT
         world.phones.fail("sms", None)
-        await world.pass_time(minutes=31)
-        world.expect_sms("boss", "last resort", after=1800)
+        await world.pass_time(minutes=2)
+        world.expect_sms("boss", "last resort", after=60)
 
 
 @pytest.mark.parametrize("mode", [Failure.VOICEMAIL, Failure.BUSY], ids=["a mailbox answers", "the line is busy"])

@@ -160,7 +160,7 @@ async def test_a_late_copy_after_the_resolve_opens_nothing(tmp_path):
 
 @pytest.mark.asyncio
 async def test_a_group_is_over_when_its_last_alert_is(tmp_path):
-    """Two alerts of one group: the first resolve changes nothing for those who are paged, the second stands them down."""
+    """Two alerts of one group: the first resolve changes nothing for who is paged, the second stands them down."""
     async with night(tmp_path) as world:
         await world.fire("DiskFull", host="db-1", group="disks")
         await world.fire("DiskFull", host="db-2", group="disks")
@@ -190,8 +190,8 @@ async def test_one_group_becomes_an_incident_for_each_fingerprint_where_the_rule
 
 
 @pytest.mark.asyncio
-async def test_flapping_pages_each_episode_and_never_starts_a_running_clock_again(tmp_path):
-    """An alert that changes its values all the time is an update: Bo is still paged five minutes after the start."""
+async def test_an_alert_that_changes_all_the_time_never_starts_the_clock_again(tmp_path):
+    """Thirty updates in five minutes page nobody again: Bo is paged five minutes after the start."""
     async with night(tmp_path, thresholds=THRESHOLDS) as world:
         for place in range(30):
             await world.fire("HighErrorRate", annotations={"error_rate": str(8 + place % 2)}, **ALERT)

@@ -11,7 +11,7 @@ from escalatord.engine.commands import RaiseIncident, Receipt
 from escalatord.errors import ConfigError, StoreUnavailableError
 from escalatord.notify.simulated import Failure
 from escalatord.sim.world import World
-from tests.fakes.company import company, night, one_tier
+from tests.fakes.company import PEOPLE, SECTIONS, company, night, one_tier
 
 
 @pytest.mark.asyncio
@@ -93,7 +93,8 @@ async def test_a_page_that_hung_at_a_kill_is_sent_after_the_restart(tmp_path):
         await world.stop()
         world.phones.fail("sms", None)
         await world.restart(down_seconds=3)
-        world.expect_sms("ana", after=5)
+        await world.pass_time(seconds=5)
+        world.expect_sms("ana")
         await world.reply("ana", "K7")
 
 
@@ -125,6 +126,20 @@ async def test_bad_rules_leave_the_old_ones_in_force(tmp_path):
         assert world.engine.ruleset.hash == in_force
         await world.pass_time(minutes=5)
         world.expect_sms("bo", after=300)
+
+
+@pytest.mark.asyncio
+async def test_a_person_who_leaves_in_the_middle_is_gone_on_without(tmp_path):
+    """Ana is being paged and is taken out of the rules: Bo is paged within the second, on the pinned policy."""
+    async with night(tmp_path) as world:
+        await world.fire("DiskFull")
+        world.expect_sms("ana")
+        await world.pass_time(seconds=60)
+        people = "\n".join(line for line in PEOPLE.splitlines() if not line.startswith("  ana:"))
+        first = SECTIONS["schedules"].replace("people: [ana]", "people: [cy]")
+        await world.reload(company(tmp_path, people=people, schedules=first))
+        world.expect_sms("bo", after=60)
+        assert [row.entry.body["person"] for row in world.journal(kind="person_gone")] == ["ana"]
 
 
 @pytest.mark.asyncio

@@ -1,5 +1,7 @@
 """What changes at run time and belongs to no incident."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy.exc import IntegrityError
 
@@ -24,6 +26,18 @@ def test_overrides_are_kept_until_they_end(store):
     second = Override(schedule="first", person="cy", start=minutes(-5), end=minutes(1))
     store.write(lambda tx: [tx.add_override(each) for each in (ended, first, second)])
     assert [first, second] == store.read(lambda tx: tx.overrides(NOW))
+
+
+def test_overrides_are_numbered_and_end(store):
+    """Each has its number; one that has begun ends, one that has not is forgotten, and what is over stays."""
+    begun = Override(schedule="first", person="bo", start=minutes(-5), end=minutes(9))
+    ahead = Override(schedule="first", person="cy", start=minutes(5), end=minutes(9))
+    assert store.write(lambda tx: [tx.add_override(begun), tx.add_override(ahead)]) == [1, 2]
+    assert [each.id for each in store.read(lambda tx: tx.overrides(NOW))] == [1, 2]
+    assert store.write(lambda tx: [tx.end_override(number, NOW) for number in (1, 2, 3)]) == [begun, ahead, None]
+    assert store.write(lambda tx: tx.end_override(1, NOW)) is None
+    assert store.write(lambda tx: tx.end_override(tx.add_override(replace(ahead, start=NOW)), NOW)) is not None
+    assert store.read(lambda tx: tx.overrides(minutes(-9))) == [replace(begun, end=NOW)]
 
 
 def test_unreachable_addresses_come_and_go(store):

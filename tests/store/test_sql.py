@@ -1,8 +1,11 @@
 """One set of statements for two databases."""
 
+import sqlite3
+
 import pytest
-from sqlalchemy import SelectBase, UpdateBase, insert
+from sqlalchemy import SelectBase, UpdateBase, bindparam, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from escalatord.store import alerts, answers, incidents, journal, outbox, runtime, sql
@@ -33,20 +36,31 @@ def test_every_table_is_neutral(dialect):
 
 
 class Recorder:
-    """A connection that remembers what its driver would get."""
+    """A connection, its driver's connection and cursor in one; remembers what the driver got."""
+
+    rowcount = 2
 
     def __init__(self, dialect) -> None:
         self.dialect = dialect
+        self.dialect.dbapi = sqlite3
+        self.connection = self
+        self.got = []
 
-    def exec_driver_sql(self, text, rows):
-        """Return what was given."""
-        return text, rows
+    def cursor(self):
+        """Return itself."""
+        return self
+
+    def executemany(self, text, rows):
+        """Remember what was given."""
+        self.got.append((text, rows))
+
+    execute = executemany
 
 
 @pytest.mark.parametrize(
     ("dialect", "rows"),
     [
-        (DIALECTS[0], [("a", "1"), ("b", "2")]),
+        (DIALECTS[0], [["a", "1"], ["b", "2"]]),
         (DIALECTS[1], [{"name": "a", "value": "1"}, {"name": "b", "value": "2"}]),
     ],
     ids=["sqlite by place", "postgresql by name"],
@@ -54,8 +68,41 @@ class Recorder:
 def test_many_rows_go_to_the_driver_as_it_likes_them(dialect, rows):
     """One driver counts parameters, the other names them."""
     given = [{"name": "a", "value": "1"}, {"name": "b", "value": "2"}]
-    _, got = sql.execute_many(Recorder(dialect), insert(settings), given)
-    assert got == rows
+    recorder = Recorder(dialect)
+    assert sql.execute_many(recorder, insert(settings), given) == 2
+    assert [given for _, given in recorder.got] == [rows]
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 21, 150])
+def test_every_row_is_inserted_once(store, count):
+    """However many rows come at once, each is written, by few statements."""
+    given = [{"name": f"row {number}", "value": "x"} for number in range(count)]
+
+    def work(tx):
+        sql.insert_many(tx._connection, insert(settings), given)
+        return tx._connection.execute(select(settings.c.name)).scalars().all()
+
+    assert {row["name"] for row in given} <= set(store.write(work))
+
+
+def test_lists_of_any_length_find_all_their_rows(store):
+    """A list longer than one statement takes is asked for in several, and nothing is found twice."""
+    keys = [f"row {number}" for number in range(sql.IN_LIST_LENGTH_MAX + 3)]
+    wanted = select(settings.c.name).where(settings.c.name.in_(bindparam("names", expanding=True)))
+
+    def work(tx):
+        sql.insert_many(tx._connection, insert(settings), [{"name": key, "value": ""} for key in keys])
+        return [list(sql.select_in(tx._connection, wanted, "names", some)) for some in (keys, keys[:5], [])]
+
+    assert [[(key,) for key in sorted(some)] for some in (keys, keys[:5], [])] == list(map(sorted, store.write(work)))
+
+
+def test_errors_of_the_driver_keep_their_kind_and_hide_what_was_written(store):
+    """Who writes a key twice hears of IntegrityError as from SQLAlchemy, without the values."""
+    rows = [{"name": "twice", "value": "secret"}] * 2
+    with pytest.raises(IntegrityError) as caught:
+        store.write(lambda tx: sql.insert_many(tx._connection, insert(settings), rows))
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)

@@ -29,6 +29,8 @@ VALUES = {
     "number": "1",
     "verb": "ack",
     "fingerprint": "z",
+    "id": "1",
+    "schedule": "managers",
 }
 FOREIGN = {"Origin": "https://evil.example"}
 

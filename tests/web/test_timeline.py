@@ -12,7 +12,7 @@ from tests.fakes.web_engine import START
 
 NAMES = {"ana": "Ana Ruiz", "bo": "Bo Lindgren"}
 PACKAGE = Path(__file__).parents[2] / "escalatord"
-OF_THE_DAEMON = {"dead_letter", "stranger"}
+OF_THE_DAEMON = {"dead_letter", "stranger", "override_added", "override_cancelled", "calendar_read"}
 
 
 def said(kind: str, **body: object) -> str:
@@ -29,6 +29,12 @@ def said(kind: str, **body: object) -> str:
             {"to_tier": 1, "track": "technical", "people": [], "reason": "timeout", "cycle": 1, "late": True},
             "Tier 1 of technical, round 2 pages nobody (timeout, ? late)",
         ),
+        (
+            "cleared",
+            {"fingerprint": "f", "why": "r is clear: rate < 1%"},
+            "Alert f still fires and pages nobody now: r is clear: rate < 1%",
+        ),
+        ("would_have_paged", {"rule": "r", "say": "9 alerts"}, "r would have paged: 9 alerts"),
         ("last_resort", {"people": list("abcdefghij")}, "Last resort pages a, b, c, d, e, f, g, h and 2 more"),
         (
             "acknowledged",
@@ -37,7 +43,7 @@ def said(kind: str, **body: object) -> str:
         ),
         (
             "delivery",
-            {"person": "bo", "channel": "sms", "status": "failed_permanent", "reason": "busy"},
+            {"person": "bo", "channel": "sms", "status": "failed_permanent", "why": "busy"},
             "sms to Bo Lindgren: failed permanent: busy",
         ),
         (

@@ -87,10 +87,8 @@ async def at_rate(load: Load, seconds: float, per_second: float) -> None:
     async def one(due_at: float) -> None:
         free.append(await load.post(free.pop() if free else None, due_at))
 
-    while load.begun < load.requests_max:
-        due_at = started + len(under_way | set()) * 0 + (load.begun + len(under_way) * 0) / per_second
-        if due_at > started + seconds:
-            break
+    for place in range(min(load.requests_max, round(seconds * per_second))):
+        due_at = started + place / per_second
         pause = due_at - time.perf_counter()
         if pause > 0:
             await asyncio.sleep(pause)
