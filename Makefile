@@ -41,6 +41,7 @@ lint: $(BIN)/.dev ## style, types, architecture, locks
 
 bench: $(BIN)/.dev ## speed, printed; compare only figures of one run
 	$(BIN)/python -m tests.bench $(ARGS)
+	$(BIN)/python -m pytest tests/bench/speed_of_check.py -q -s -p no:randomly
 
 faults: $(BIN)/.dev ## kills and starves the real process
 	$(BIN)/python -m tests.faults.run $(ARGS)

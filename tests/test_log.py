@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 import structlog
 
-from escalatord.log import REDACTED, TEXT_CHARACTERS_MAX, Redactor, configure, mask_phone
+from escalatord.log import REDACTED, TEXT_CHARACTERS_MAX, Redactor, configure, mask_phone, quiet
 
 NOW = datetime(2026, 10, 24, 3, 11, 14, 5000, tzinfo=UTC)
 PHONE = "+34600000021"
@@ -187,3 +187,13 @@ def test_a_line_that_cannot_be_written_is_dropped() -> None:
     assert [line for line in stream.getvalue().splitlines() if line] == [
         "ts=2026-10-24T03:11:14.005Z level=error msg=kept"
     ]
+
+
+def test_a_simulation_is_quiet_and_leaves_logging_as_it_was() -> None:
+    """Nothing is written meanwhile, not even errors; afterwards lines come again."""
+    stream = logged("logfmt", "info")
+    with quiet():
+        structlog.get_logger().error("played")
+    structlog.get_logger().info("real")
+    assert "played" not in stream.getvalue()
+    assert "msg=real" in stream.getvalue()

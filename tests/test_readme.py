@@ -18,9 +18,7 @@ from tests.fakes.processes import ROOT, call, free_port, wait_until
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))]
-LEFT_BEHIND = shutil.ignore_patterns(
-    ".git", ".venv", "build", "tests", ".*_cache", ".hypothesis", "__pycache__", "*.db*"
-)
+LEFT_BEHIND = shutil.ignore_patterns(".git", ".venv", "build", ".*_cache", ".hypothesis", "__pycache__", "*.db*")
 COMMANDS_SECONDS_MAX = 60
 
 
@@ -35,11 +33,16 @@ def commands(text: str) -> list[str]:
     return [shlex.join(shlex.split(line, comments=True)) if ">" not in line else line for line in lines]
 
 
+def left_behind(folder, names):
+    """Return what of a folder is not copied: our own tests neither, but those beside the rules are rules' business."""
+    return {*LEFT_BEHIND(folder, names), *({"tests"} if Path(folder) == ROOT else ())}
+
+
 @pytest.fixture
 def copy(tmp_path):
     """Return a fresh copy of the checkout whose .venv runs the copy's own code with this test's interpreter."""
     fresh = tmp_path / "escalatord"
-    shutil.copytree(ROOT, fresh, ignore=LEFT_BEHIND)
+    shutil.copytree(ROOT, fresh, ignore=left_behind)
     programs = fresh / ".venv" / "bin"
     programs.mkdir(parents=True)
     for name, arguments in (("python", ""), ("escalatord", " -m escalatord")):

@@ -138,10 +138,10 @@ def test_a_hold_can_begin_while_the_claim_stays():
 )
 def test_what_is_not_known_lets_nothing_go(missing, lets_go):
     """A missing fact clears only where it is assumed to be 0."""
-    rules = ruleset([threshold("r", level(ERROR, "rate > 2%"), clear=clear("rate < 1%"))])
-    rules = replace(rules, facts={"rate": replace(FACTS["rate"], missing=missing)})
+    rules = ruleset([threshold("r", level(ERROR, "rate > 2%"), clear=clear("users < 1"))])
+    rules = replace(rules, facts={"rate": FACTS["rate"], "users": replace(FACTS["users"], missing=missing)})
     held = evaluate(rules, rated(8), START).held
-    verdict = evaluate(rules, rated(None, held=held), START + MINUTE)
+    verdict = evaluate(rules, rated(1, held=held), START + MINUTE)
     assert verdict.severity is (None if lets_go else ERROR)
     assert bool(verdict.cleared) is lets_go
 
@@ -500,6 +500,7 @@ def test_traits_of_a_service_are_matched_like_labels():
             'segment="enterprise"',
             'segment="gold"',
             'segment!="retail"',
+            'segment=~"retail|enterprise"',
             'regulated=~"p.*", depends_on="db"',
             'env="prod"',
             'env="prod", segment!~"gold|silver"',
@@ -508,7 +509,13 @@ def test_traits_of_a_service_are_matched_like_labels():
     record = remembered(labels={**ALERT.labels, "segment": "gold"})
     verdicts = [evaluate(ruleset(rules, services=[shop], indexed=mode), record, START) for mode in (True, False)]
     found = [[reason.rule for reason in verdict.reasons] for verdict in verdicts]
-    expected = ['segment="enterprise"', 'segment="gold"', 'regulated=~"p.*", depends_on="db"', 'env="prod"']
+    expected = [
+        'segment="enterprise"',
+        'segment="gold"',
+        'segment=~"retail|enterprise"',
+        'regulated=~"p.*", depends_on="db"',
+        'env="prod"',
+    ]
     assert found == [expected, expected]
 
 

@@ -9,6 +9,7 @@ from escalatord.core.facts import parse_condition
 from escalatord.core.incident import Cause
 from escalatord.core.matchers import parse_matchers
 from escalatord.core.rules import AllOf, AnyOf, Level, RuleReason, Service, Unless
+from escalatord.core.ruleset import SourceSpec
 from tests.fakes.rulesets import (
     ALERT,
     CRITICAL,
@@ -297,3 +298,10 @@ def test_several_exceptions_are_all_paged_the_worst_leading():
     ]
     verdict = verdict_of(*rules)
     assert (verdict.rule, verdict.policies) == ("two", ("b", "press", "a", "legal", "c"))
+
+
+def test_a_sender_that_says_no_severity_counts_with_its_sources_default():
+    """An unmatched alert without a severity has the one that its source is said to have."""
+    rules = replace(ruleset(), sources={"am": SourceSpec(name="am", adapter="alertmanager", default_severity=CRITICAL)})
+    assert evaluate(rules, remembered(severity=None), START).severity is CRITICAL
+    assert evaluate(rules, remembered(severity=None, source="other"), START).severity is WARNING

@@ -12,7 +12,7 @@ from escalatord.core.queries import parse_query
 from escalatord.core.rules import Clear, FactSource, Service, Unless
 from escalatord.engine import surroundings
 from escalatord.engine.surroundings import Surroundings, place_of
-from tests.fakes.rulesets import ALERT, ERROR, MINUTE, START, level, remembered, ruleset, threshold
+from tests.fakes.rulesets import ERROR, MINUTE, START, level, remembered, ruleset, threshold
 from tests.fakes.world import opened
 
 MANY = threshold("many", level(ERROR, "firing_alerts >= 2"), match="alertname=HostDown", group_by=("dc",))
@@ -228,4 +228,3 @@ def test_a_rule_counts_wherever_it_compares(where):
     rule = threshold("r", level(ERROR, "rule_occurrences in 2h > 3" if where == "level" else "rate > 1%"))
     rule = rule if where == "level" else replace(rule, clear=Clear(condition=condition))
     assert Surroundings(ruleset([rule])).window_seconds == 7200.0
-    assert ALERT.source == "am"

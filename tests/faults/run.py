@@ -111,12 +111,12 @@ def attempt(name: str, fault: Fault) -> tuple[Row | None, bool]:
 def table(rows: Mapping[str, Row], known: Mapping[str, Fault]) -> str:
     """Return the rows as a Markdown table, the one of docs/reliability.md."""
     lines = [
-        "| `--only` | fault | how many | alerts | pages | lost | duplicated | slowest page | besides |",
-        "|---|---|--:|--:|--:|--:|--:|--:|---|",
+        "| `--only` | fault | how many | alerts | pages | begun again | lost | duplicated | slowest page | besides |",
+        "|---|---|--:|--:|--:|--:|--:|--:|--:|---|",
     ]
     lines += [
-        f"| {name} | {known[name].what} | {row.count} | {row.alerts} | {row.pages} | {row.lost} | {row.duplicated}"
-        f" | {row.slowest_page_seconds:.2f} s | {row.note} |"
+        f"| {name} | {known[name].what} | {row.count} | {row.alerts} | {row.pages} | {row.begun_again}"
+        f" | {row.lost} | {row.duplicated} | {row.slowest_page_seconds:.2f} s | {row.note} |"
         for name, row in rows.items()
     ]
     return "\n".join(lines)

@@ -85,6 +85,25 @@ async def test_a_provider_in_trouble_is_tried_again_a_few_times_and_meanwhile_th
 
 
 @pytest.mark.asyncio
+async def test_each_further_try_comes_at_its_own_second(tmp_path):
+    """Tries follow after one, three and nine seconds, and none waits for the next look around."""
+    async with night(tmp_path, policies=one_tier("text")) as world:
+        world.phones.fail("sms", Failure.ERROR)
+        await world.fire("DiskFull")
+
+        def tries():
+            (row,) = [row for row in world.store.read(lambda tx: tx.outbox_of(1)) if row.person == "ana"]
+            return row.claims
+
+        told = []
+        for _ in range(14):
+            told.append(tries())
+            await world.pass_time(seconds=1)
+        assert told == [1, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 4]
+        world.phones.forget()
+
+
+@pytest.mark.asyncio
 async def test_a_hung_channel_delays_no_other_and_is_given_up_after_its_time(tmp_path):
     """Texts hang: the chat message leaves in the same second, and the call replaces the text ten seconds later."""
     async with night(tmp_path, policies=one_tier("both"), plans=BOTH) as world:

@@ -7,6 +7,7 @@ import pytest
 
 from escalatord.core.events import Resolve
 from escalatord.core.incident import State, Via
+from escalatord.engine.commands import RaiseIncident
 from escalatord.engine.intake import RESOLVED_BY_HAND_HOLD_SECONDS
 from escalatord.sim.bodies import Condition, body
 from escalatord.sim.world import NIGHT, World
@@ -170,6 +171,21 @@ async def test_symptoms_are_quiet_while_their_cause_is_open(tmp_path):
         for host, region in (("0", "eu"), ("x", "us")):
             await world.resolve("HostDown", region=region, host=host)
             world.expect_sms("ana", "STAND DOWN")
+
+
+@pytest.mark.asyncio
+async def test_a_cause_that_ends_in_one_place_keeps_quiet_only_where_it_goes_on(tmp_path):
+    """Two regions in one incident: the symptom of the one that is back pages, though the incident is still open."""
+    async with night(tmp_path, policies=POLICIES, thresholds=SYMPTOMS) as world:
+        for region in ("eu", "us"):
+            await world.fire("NetworkDown", region=region, group="network")
+            await world.fire("HostDown", region=region)
+        world.expect_sms("bo", "CRIT")
+        await world.pass_time(minutes=1)
+        await world.resolve("NetworkDown", region="eu", group="network")
+        assert world.incident().state is State.OPEN
+        assert "region=eu" in str(world.store.read(lambda tx: tx.alerts_of(2))[0].alert.labels).replace("': '", "=")
+        world.expect_sms("ana", "ERR", after=60)
 
 
 @pytest.mark.asyncio
@@ -448,6 +464,10 @@ async def test_a_regulated_service_brings_its_compliance_track(tmp_path):
         await world.resolve("Errors", service="shop")
         world.expect_sms("ana", "STAND DOWN")
         assert world.incident().state is not State.RESOLVED
+        raised = await world.submit(RaiseIncident(title="odd", person="ana", via=Via.WEB, service="shop"))
+        assert [track.name for track in raised.incident.tracks] == ["technical", "compliance"]
+        world.expect_sms("ana", "CRIT")
+        world.expect_mail("lea")
 
 
 ANOMALY = """

@@ -1,12 +1,13 @@
 """Virtual time: order, exactness, and the end of an instant."""
 
 import asyncio
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from escalatord.clock import within
-from escalatord.sim.clock import InStep, SpinningError, VirtualClock
+from escalatord.sim.clock import InLoop, InStep, SpinningError, VirtualClock
 
 START = datetime(2026, 10, 24, 1, 11, 14, tzinfo=UTC)
 
@@ -129,3 +130,15 @@ async def test_work_that_ends_in_time_gives_its_result_or_its_error():
     assert await good == "taken"
     with pytest.raises(OSError, match="refused"):
         await bad
+
+
+@pytest.mark.asyncio
+async def test_without_a_thread_the_work_is_done_where_it_is_handed_over():
+    """The same as in step, and no thread is made for it."""
+    stirred, ident = [], threading.get_ident()
+    inside = InLoop("test", stir=lambda: stirred.append(True))
+    future = inside.submit(threading.get_ident)
+    assert (future.done(), future.result(), stirred) == (True, ident, [True])
+    with pytest.raises(ZeroDivisionError):
+        await asyncio.get_running_loop().run_in_executor(inside, lambda: 1 // 0)
+    inside.shutdown()

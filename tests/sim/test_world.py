@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.fakes.company import night
+from tests.fakes.company import night, one_tier
 
 
 @pytest.mark.asyncio
@@ -68,3 +68,29 @@ async def test_the_same_story_is_the_same_run(tmp_path):
             world.phones.forget()
     assert told[0] == told[1]
     assert len(told[0]) == 3
+
+
+@pytest.mark.asyncio
+async def test_a_commit_loop_that_ends_fails_the_story_at_once(tmp_path, monkeypatch):
+    """A command that nobody will ever answer is told, and does not hang the test."""
+    async with night(tmp_path) as world:
+
+        def broken(*_args):
+            raise ZeroDivisionError("planted")
+
+        monkeypatch.setattr(world.engine._batch, "commit", broken)
+        with pytest.raises(ZeroDivisionError, match="planted"):
+            await world.fire("DiskFull")
+
+
+@pytest.mark.asyncio
+async def test_a_simulated_room_is_answered_by_what_is_typed_there(tmp_path):
+    """A chat without accounts takes the code instead of a button, as /sim does."""
+    channels = "channels: {chat: {provider: sim}, sms: {provider: sim}, call: {provider: sim}, mail: {provider: sim},"
+    rules = {"channels": channels + " sms_backup: {provider: sim}}", "policies": one_tier("chat")}
+    async with night(tmp_path, **rules) as world:
+        await world.fire("DiskFull")
+        world.expect_chat("ana", after=0)
+        assert "you own K7" in await world.click("ana")
+        assert world.incident().acknowledged_by == "ana"
+        world.phones.forget()

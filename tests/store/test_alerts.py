@@ -81,6 +81,23 @@ def test_recent_alerts_are_newest_first(store):
     assert [found.alert.fingerprint for found in store.read(lambda tx: tx.recent_alerts(2))] == ["f3", "f2"]
 
 
+def test_alerts_that_fire_or_did_lately_are_read_at_a_start(store):
+    """Firing ones however old, others only when they were heard of since; the newest episodes first."""
+    over = replace(alert("x").alert, status=AlertStatus.RESOLVED)
+    records = [
+        replace(alert("old"), opened_at=minutes(-90), last_seen_at=minutes(-90)),
+        replace(alert("gone"), alert=replace(over, fingerprint="gone"), last_seen_at=minutes(-61)),
+        replace(alert("lately"), alert=replace(over, fingerprint="lately"), last_seen_at=minutes(-60)),
+    ]
+    store.write(lambda tx: tx.save_alerts([(record, None) for record in records]))
+    found = store.read(lambda tx: tx.alerts_since(minutes(-60), 10))
+    assert [record.alert.fingerprint for record in found] == ["lately", "old"]
+    assert len(store.read(lambda tx: tx.alerts_since(minutes(-60), 1))) == 1
+    source = records[0].alert.source
+    assert len(store.read(lambda tx: tx.alerts_of_source(source, 2))) == 2
+    assert store.read(lambda tx: tx.alerts_of_source("elsewhere", 2)) == []
+
+
 def test_nothing_saved_or_touched_is_fine(store):
     """Empty lists write nothing."""
     store.write(lambda tx: (tx.save_alerts([]), tx.touch_alerts("am", [], NOW)))

@@ -64,6 +64,7 @@ QUERIES = {
     "alerts_of": lambda tx: tx.alerts_of(1),
     "due_alerts": lambda tx: tx.due_alerts(NOW, 10),
     "recent_alerts": lambda tx: tx.recent_alerts(10),
+    "alerts_of_source": lambda tx: tx.alerts_of_source("escalatord", 10),
     "touch_alerts": lambda tx: tx.touch_alerts("am", ["a"], NOW),
     "journal_of": lambda tx: tx.journal_of(1),
     "journal_after": lambda tx: tx.journal_after(1, 10),
