@@ -4,6 +4,7 @@ import asyncio
 import sys
 import tempfile
 from contextlib import suppress
+from operator import itemgetter
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
@@ -59,17 +60,21 @@ async def journal_of(folder, *, brisk, moments, people, failures):
             await getattr(world, deed)(name, host="db-1")
     await world.pass_time(seconds=SECONDS - world.elapsed)
     await cast.close()
-    written = [
-        (row.seq, row.entry.at, row.entry.kind, row.entry.incident, row.entry.actor, row.entry.body, row.hash)
-        for row in world.store.read(lambda tx: tx.journal_after(0, 100_000))
-    ]
-    sent = [(m.at, m.person, m.name, m.kind, m.text, m.reference) for m in world.phones.sent]
+    # each incident's own chain: what happens to two incidents at the very same instant has no order to be kept
+    written = sorted(
+        (
+            (row.entry.incident, row.entry.at, row.entry.kind, row.entry.actor, row.entry.body, row.hash)
+            for row in world.store.read(lambda tx: tx.journal_after(0, 100_000))
+        ),
+        key=itemgetter(0),
+    )
+    sent = sorted((m.at, m.person, m.name, m.kind, m.text, m.reference) for m in world.phones.sent)
     await world.stop()
     await world.phones.close()
     return written, sent
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=12, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(
     moments=st.lists(MOMENTS, min_size=1, max_size=5, unique_by=lambda moment: moment[0]),
     deeds=st.fixed_dictionaries({"ana": st.sampled_from(DEEDS), "bo": st.sampled_from(DEEDS)}),
