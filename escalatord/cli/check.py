@@ -63,10 +63,13 @@ def check(path: Path, style: str, at: str | None, *, strict: bool, quiet: bool, 
 
 
 @click.command()
-def schema() -> None:
+@click.option("--tests", "of_tests", is_flag=True, help="That of the tests beside the rules (*.test.yaml).")
+def schema(*, of_tests: bool) -> None:
     """Print the JSON Schema of a rules file, for completion and checks in an editor."""
-    from escalatord.config.schema import json_schema  # noqa: PLC0415 - pydantic is not paid for by --help
-
+    if of_tests:
+        from escalatord.sim.cases import json_schema  # noqa: PLC0415 - the simulator is not paid for by the rules
+    else:
+        from escalatord.config.schema import json_schema  # noqa: PLC0415 - pydantic is not paid for by --help
     click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
 
 

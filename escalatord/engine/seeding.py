@@ -6,7 +6,7 @@ from escalatord.engine.ledger import Ledger
 from escalatord.store.rows import JournalRow
 
 ROWS_AT_ONCE = 5_000
-CHECKPOINT_EVERY_ROWS = 20_000
+CHECKPOINT_EVERY_ROWS = 5_000
 
 
 class Figures:

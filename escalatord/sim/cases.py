@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
 from escalatord.config.fields import Duration, SeverityWord, Text, Window, refuse
+from escalatord.config.schema import SCHEMA_DIALECT
 from escalatord.config.schema_base import Part
 from escalatord.config.sections import Entry, suggestion
 from escalatord.config.sentences import sentence
@@ -35,6 +36,7 @@ EXPECTED_MAX = 1_000
 AT_DEFAULT = "2026-10-24 03:11 UTC"
 UNTIL_SECONDS_DEFAULT = 7200.0
 SOURCE_DEFAULT = "alertmanager"
+SCHEMA_ID = "urn:escalatord:tests:1"
 WAYS = ("incident", "sent", "not_sent", "acked", "pages")
 
 
@@ -119,6 +121,13 @@ class CasePart(Part):
     expect: list[ExpectPart] = Field(min_length=1, max_length=EXPECTED_MAX, description="what must be so")
 
 
+class FilePart(Part):
+    """One file of tests."""
+
+    at: Text | None = Field(None, description="when its tests begin that say no other time")
+    tests: list[CasePart] = Field(max_length=CASES_MAX, description="tests, each a night of its own")
+
+
 READER = TypeAdapter(CasePart)
 
 
@@ -167,8 +176,12 @@ def read(path: Path, root: Path, ruleset: Ruleset) -> tuple[tuple[Case, ...], tu
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of a file of tests, for editors."""
-    cases = {"type": "array", "items": CasePart.model_json_schema(by_alias=True)}
-    return {"type": "object", "required": ["tests"], "properties": {"tests": cases, "at": {"type": "string"}}}
+    return {
+        "$schema": SCHEMA_DIALECT,
+        "$id": SCHEMA_ID,
+        "title": "escalatord tests",
+        **TypeAdapter(FilePart).json_schema(by_alias=True),
+    }
 
 
 def _entries(document: Document, findings: list[Finding]) -> Iterator[Entry]:

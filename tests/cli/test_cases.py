@@ -69,6 +69,12 @@ def test_programs_get_json(run, rules) -> None:
     assert any(line.startswith("- ") for line in told["results"][0]["diff"])
 
 
+def test_editors_get_the_schema_of_tests(run) -> None:
+    """`schema --tests` is that of the tests, not of the rules."""
+    told = json.loads(run("schema", "--tests").output)
+    assert told["required"] == ["tests"]
+
+
 def test_some_tests_may_be_chosen_by_their_words(run) -> None:
     """`-k` picks by name; nothing left is a failure, or a typing error would look like success."""
     result = run("test", RULES, "-k", "STAGING NEVER")

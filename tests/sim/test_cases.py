@@ -123,4 +123,6 @@ def test_editors_get_a_schema():
     """Every key is described for completion."""
     schema = json_schema()
     assert schema["required"] == ["tests"]
-    assert {"name", "given", "expect"} <= set(schema["properties"]["tests"]["items"]["properties"])
+    assert schema["$id"] == "urn:escalatord:tests:1"
+    assert {"name", "given", "expect"} <= set(schema["$defs"]["CasePart"]["properties"])
+    assert "set" in schema["$defs"]["GivenPart"]["properties"]
