@@ -13,7 +13,7 @@ from typing import Protocol
 from escalatord.core.alert import Severity
 from escalatord.core.forecast import Rung, next_tier
 from escalatord.core.gsm7 import one_line
-from escalatord.core.incident import Incident, NoticeKind, Reason, State, TimerKind, Track, TrackState, Via
+from escalatord.core.incident import Cause, Incident, NoticeKind, Reason, State, TimerKind, Track, TrackState, Via
 from escalatord.core.policy import Policy
 from escalatord.core.ruleset import World
 from escalatord.core.units import format_duration
@@ -177,8 +177,10 @@ def track_of(telling: Telling) -> Track:
 
 
 def subject(incident: Incident) -> str:
-    """Return what is broken in a word: the service, else the source, else the incident's label."""
-    return one_line(incident.service or incident.source)[:TITLE_CHARACTERS_MAX] or incident.label
+    """Return what is broken in a word: the service, else the source that told of it, else the incident's label."""
+    said_by_human = incident.cause is Cause.RAISED  # "human" is no name of anything that breaks
+    named = incident.service or ("" if said_by_human else incident.source)
+    return one_line(named)[:TITLE_CHARACTERS_MAX] or incident.label
 
 
 def headline(incident: Incident) -> str:

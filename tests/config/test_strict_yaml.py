@@ -124,11 +124,13 @@ def test_a_file_without_content_is_empty(raw: bytes) -> None:
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(raw: bytes) -> None:
-    """Nothing a file can hold makes the reader raise."""
-    parse(raw, "f.yaml")
+    """Nothing a file can hold makes the reader raise; what it refuses has a place and a sentence."""
+    _, findings = parse(raw, "f.yaml")
+    assert all(finding.file == "f.yaml" and finding.say for finding in findings)
 
 
 @given(st.text(alphabet="ab:-[]{},'\"#&*!|>%@` \n\t?0.~<", max_size=80))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    """Nothing that looks like YAML makes the reader raise."""
-    parse(text.encode(), "f.yaml")
+    """Nothing that looks like YAML makes the reader raise; what it refuses has a place and a sentence."""
+    _, findings = parse(text.encode(), "f.yaml")
+    assert all(finding.file == "f.yaml" and finding.say for finding in findings)

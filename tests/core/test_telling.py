@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from escalatord.core.incident import NoticeKind, Reason, State, TrackState
+from escalatord.core.incident import Cause, NoticeKind, Reason, State, TrackState
 from escalatord.core.roster import ChannelKind
 from escalatord.core.ruleset import World
 from escalatord.core.telling import (
@@ -238,3 +238,10 @@ def test_open_seconds_ends_with_the_incident() -> None:
 def test_a_track_that_is_gone_is_the_first_one() -> None:
     """A message about an unknown track speaks for the incident."""
     assert track_of(telling(track="gone")).name == "technical"
+
+
+def test_what_a_human_raised_goes_by_its_own_name():
+    """Nobody is told that "human" is broken: without a service the incident's label stands there."""
+    raised = an_incident(cause=Cause.RAISED, service="", source="human", number=7)
+    assert subject(raised) == "INC-7"
+    assert subject(replace(raised, service="checkout")) == "checkout"
