@@ -60,7 +60,7 @@ def heard(ruleset: Ruleset, answered: Answered, person: str, track: str, code: s
     )
 
 
-def outcome_text(result: Heard) -> str:
+def outcome_text(result: Heard) -> str:  # noqa: PLR0911 - one sentence for each reason
     """Return what an answer came to, at most one segment long; total over reasons and states."""
     incident = result.answered.incident
     if incident is None:

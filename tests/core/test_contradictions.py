@@ -140,6 +140,15 @@ def test_nested_conditions_are_looked_into() -> None:
         assert expected == len(list(outdone(rule, FACTS)))
 
 
+def test_a_nested_condition_that_can_hold_hides_nothing_beside_it() -> None:
+    """An any-of that can hold is passed over; what stands beside it is still looked at."""
+    maybe = AnyOf(parts=(parse_condition("users > 5"), parse_condition("users > 9")))
+    beside = (parse_condition("downtime > 9m"), parse_condition("downtime < 3m"))
+    for parts, expected in (((maybe, *beside), 1), ((maybe, beside[0]), 0)):
+        rule = threshold("r", Level(severity=ERROR, condition=AllOf(parts=parts)))
+        assert len(list(outdone(rule, FACTS))) == expected
+
+
 def test_nothing_true_is_called_impossible() -> None:
     """Random comparisons of one fact: whoever is called outdone or impossible, no number says otherwise."""
     chance = random.Random(20261121)

@@ -25,7 +25,7 @@ from tests.fakes.twilio import TwilioFake
 
 SECRET = "canary-9f8e7d6c"
 TIMEOUT_SECONDS = 0.3
-IN_TIME_SECONDS = 6.0
+IN_TIME_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

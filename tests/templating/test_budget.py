@@ -63,9 +63,7 @@ def test_a_rendering_ends_in_time(source, say):
         else:
             assert len(template.render(told)) <= OUTPUT_CHARACTERS_MAX
         seconds.append(time.thread_time() - started)
-    assert min(seconds) <= 10 * RENDER_SECONDS_MAX, (
-        "fences hold by counting; this only tells a runaway from a slow machine"
-    )
+    assert min(seconds) <= RENDER_SECONDS_MAX
 
 
 def test_a_thousand_turns_are_allowed():
