@@ -46,33 +46,38 @@ words = st.text(max_size=8)
 
 
 @st.composite
+def kinds(draw: st.DrawFn) -> dict[str, object]:
+    """Draw what decides how an incident opens."""
+    policies = st.sampled_from(list(the_rules().policies.values()))
+    return {
+        "source": draw(st.sampled_from(("am", "grafana"))),
+        "service": draw(st.sampled_from(("", "checkout"))),
+        "severity": draw(st.sampled_from(Severity)),
+        "cause": draw(st.sampled_from((Cause.THRESHOLD, Cause.EXCEPTION, Cause.RAISED))),
+        "rule": draw(st.sampled_from(("one", "two"))),
+        "policies": tuple(draw(st.lists(policies, min_size=1, max_size=2, unique_by=lambda each: each.name))),
+        "start_at": draw(st.integers(0, 2)),
+    }
+
+
+@st.composite
 def events(draw: st.DrawFn) -> tuple[AlertFired, ...]:
     """Draw events of few kinds and many words, each with a number of its own."""
-    policies = list(the_rules().policies.values())
-    count = draw(st.integers(2, 12))
-    found = []
-    for number in range(1, count + 1):
-        chosen = draw(st.lists(st.sampled_from(policies), min_size=1, max_size=2, unique_by=lambda each: each.name))
-        found.append(
-            AlertFired(
-                number=draw(st.sampled_from((number, number + 1000, number + 10**6))),
-                key=f"key|{number}",
-                source=draw(st.sampled_from(("am", "grafana"))),
-                fingerprint=draw(words),
-                title=draw(words),
-                summary=draw(words),
-                links=draw(st.dictionaries(words, words, max_size=2)),
-                service=draw(st.sampled_from(("", "checkout"))),
-                severity=draw(st.sampled_from(Severity)),
-                cause=draw(st.sampled_from((Cause.THRESHOLD, Cause.EXCEPTION, Cause.RAISED))),
-                rule=draw(st.sampled_from(("one", "two"))),
-                policies=tuple(chosen),
-                start_at=draw(st.integers(0, 2)),
-                truncated=draw(st.integers(0, 2)),
-                why={"said": draw(words)},
-            )
+    some = draw(st.lists(kinds(), min_size=1, max_size=3))
+    return tuple(
+        AlertFired(
+            number=draw(st.sampled_from((number, number + 1000, number + 10**6))),
+            key=f"key|{number}",
+            fingerprint=draw(words),
+            title=draw(words),
+            summary=draw(words),
+            links=draw(st.dictionaries(words, words, max_size=2)),
+            truncated=draw(st.integers(0, 2)),
+            why={"said": draw(words)},
+            **draw(st.sampled_from(some)),
         )
-    return tuple(found)
+        for number in range(1, draw(st.integers(2, 12)) + 1)
+    )
 
 
 @given(events())
