@@ -12,7 +12,7 @@ from tests.bench.rules import rules
 from tests.bench.tools import wire
 from tests.bench.tools.histogram import Histogram
 from tests.bench.tools.load import Load, closed
-from tests.bench.tools.payloads import Template
+from tests.bench.tools.payloads import POSTED, Template
 from tests.bench.tools.sink import Sink
 
 
@@ -24,6 +24,13 @@ def test_bodies_are_filled_with_numbers_and_instants():
         f"sent_ns={10**18 + place}" in alert["annotations"]["summary"] for place, alert in enumerate(body["alerts"])
     ]
     assert {"sre"} == {alert["labels"]["team"] for alert in body["alerts"]}
+
+
+def test_bodies_for_alertmanager_hold_what_its_api_takes():
+    """A posted body is a list of alerts with numbers of their own in their labels, and no fingerprints."""
+    body = json.loads(Template(2, posted=True).fill([7, 255], 10**18))
+    assert [alert["labels"]["pod"].rpartition("-")[2] for alert in body] == ["7".zfill(16), "ff".zfill(16)]
+    assert [set(alert) for alert in body] == [set(POSTED)] * 2
 
 
 def test_histograms_keep_quantiles_to_a_hundredth():
