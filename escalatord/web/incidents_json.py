@@ -81,6 +81,7 @@ def summary(incident: Incident, names: Mapping[str, str]) -> dict[str, object]:
         "recovered_at": incident.recovered_at,
         "resolved_at": incident.resolved_at,
         "resolved_by": incident.resolved_by or None,
+        "muted_by": incident.muted_by or None,
         "next_tier_at": climb,
         "alerts": incident.alerts,
         "firing": sum(incident.firing),

@@ -192,6 +192,7 @@ def _incident() -> dict[str, object]:
         "acknowledged_via": {"enum": [*Via, None]},
         "recovered_at": INSTANT_OR_NULL,
         "resolved_at": INSTANT_OR_NULL,
+        "muted_by": {**TEXT_OR_NULL, "description": "Which mute took its last alert away while that still fired."},
         "next_tier_at": INSTANT_OR_NULL,
     }
     return _object(properties, *properties)
