@@ -9,8 +9,8 @@
 - Every incident of a service under a regime gets that regime's policy besides.
 - What a single rule claims, and when it lets go, is in `claims`. An alert is let go of when every rule that claimed it
   has cleared; one rule without `clear` among them keeps it.
-- What nothing but thresholds (or no rule) claims may be muted, as the last thing: see `suppress`. With an exception it is
-  never asked, so nothing mutes one.
+- What nothing but thresholds (or no rule) claims may be muted, as the last thing: see `suppress`. With an exception
+  that is never asked, so nothing mutes one.
 - `next_at` is the earliest instant at which time alone can change what a matching rule says. Nothing changes earlier;
   at it, something may not change either, when other facts moved meanwhile.
 """

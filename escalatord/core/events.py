@@ -46,7 +46,7 @@ class AlertFired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertSettled:
-    """An alert of the incident no longer asks for a page: resolved by its sender (or stale), cleared by its rules, muted.
+    """An alert of the incident no longer asks for a page: its sender resolved it, its rules cleared, or it is muted.
 
     `why` says how its rules cleared, `muted_by` what mutes it; both "" = its sender says so.
     """

@@ -45,11 +45,10 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weekly:
-    """Hours that come back every week, in a zone; `text` as written."""
+    """Hours that come back every week, in a zone."""
 
     hours: tuple[Hours, ...]
     timezone: str
-    text: str
 
     def spans(self, at: datetime) -> list[Span]:
         """Return the spans around the instant `at`, in order: what lies up to a week ahead, none touching another."""
@@ -92,7 +91,7 @@ class Silence:
         return f"{self.kind}/{self.id}"
 
     @property
-    def name(self) -> str:
+    def label(self) -> str:
         """Return the name for humans."""
         return f"{self.kind} {self.id}"
 
@@ -104,9 +103,9 @@ class Silence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Maintenance:
-    """A window in the rules: once (`once`) or every week (`every`). `number` counts the entries of `suppress` from 1."""
+    """A window in the rules, once or every week. `number` counts the entries of `suppress` from 1."""
 
-    number: int
+    number: int = field(compare=False)
     match: Matchers
     once: Span | None = None
     every: Weekly | None = None
@@ -120,7 +119,7 @@ class Maintenance:
         return f"rules/{self.number}"
 
     @property
-    def name(self) -> str:
+    def label(self) -> str:
         """Return the name for humans."""
         return MuteKind.MAINTENANCE.value
 
@@ -180,7 +179,7 @@ class Template:
 class Inhibit:
     """Muted because another is open: `when` names the rule or policy whose incident it takes."""
 
-    number: int
+    number: int = field(compare=False)
     when: str
     mute: Template
     why: str
@@ -198,7 +197,7 @@ class Inhibit:
         return f"rules/{self.number}"
 
     @property
-    def name(self) -> str:
+    def label(self) -> str:
         """Return the name for humans."""
         return MuteKind.INHIBIT.value
 

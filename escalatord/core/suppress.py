@@ -104,7 +104,7 @@ def _inhibited(scene: Scene, verdict: Verdict, inhibit: Inhibit) -> SuppressedBy
         if match is not None and match.matches(record.alert.labels, scene.traits):
             return SuppressedBy(
                 kind=inhibit.kind,
-                name=inhibit.name,
+                name=inhibit.label,
                 what=f"{inhibit.when} is open: {inhibit.mute.text}",
                 why=inhibit.why,
                 by=inhibit.by,
@@ -130,7 +130,7 @@ def _spanned(now: datetime, timed: list[Timed]) -> SuppressedBy | None:
         keys += [each.key for _, each in following]
     return SuppressedBy(
         kind=mute.kind,
-        name=mute.name,
+        name=mute.label,
         what=mute.match.text,
         why=mute.why,
         by=mute.by,
