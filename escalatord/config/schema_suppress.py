@@ -103,6 +103,6 @@ class SuppressPart(Part):
             raise refuse("E013", "`timezone` means nothing in kind: inhibit", "delete it")
         times = given & {"from", "to", "every"}
         if self.kind == "maintenance" and times not in ({"from", "to"}, {"every"}):
-            say = f"`{'`, `'.join(sorted(times))}` do not make a window" if times else "its times are missing"
+            say = "these times do not make a window" if times else "its times are missing"
             raise refuse("E012", say, "write from: and to:, or every: Sun 02:00-04:00")
         return self

@@ -165,6 +165,11 @@ class Engine:
             self._writer, lambda: intake.explain(self.ruleset, around, known, alerts, now)
         )
 
+    async def held_by(self, keys: Sequence[str]) -> Mapping[str, int]:
+        """Return how many alerts that fire each of these mutes holds back, alone or with others."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._writer, self._batch.around.held_by, keys)
+
     @contextmanager
     def watch(self) -> Iterator["asyncio.Queue[Changed]"]:
         """Give a queue that hears of every commit; one that is not emptied loses the oldest news, never blocks."""

@@ -9,18 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from escalatord.core.alert import Alert, AlertStatus, Severity
+from escalatord.core.alert import Alert, AlertStatus
 from escalatord.core.evaluate import evaluate
-from escalatord.core.events import AlertFired, AlertSettled
+from escalatord.core.events import AlertSettled
 from escalatord.core.grouping import AdmissionKind, admit, incident_key
 from escalatord.core.incident import Cause, Incident, State
 from escalatord.core.mutes import SuppressedBy
-from escalatord.core.policy import Policy
-from escalatord.core.rules import AlertRecord, RuleReason, Verdict
+from escalatord.core.rules import AlertRecord, Verdict
 from escalatord.core.ruleset import Ruleset
 from escalatord.core.suppress import going_on
 from escalatord.core.values import replace
 from escalatord.engine.commands import Accepted, Ingest, Ingested
+from escalatord.engine.fired import Told, fired
 from escalatord.engine.surroundings import Surroundings
 from escalatord.engine.unit import Unit
 
@@ -277,7 +277,8 @@ def _page(unit: Unit, item: Judged, record: AlertRecord, current: Incident | Non
     opens = current is None
     number = unit.next_number() if current is None else current.number
     previous = record.severity if current is not None and record.incident == number else None
-    event = _event(unit, item, number, verdict.severity, previous)
+    told = Told(number=number, key=item.key, severity=verdict.severity, previous=previous)
+    event = fired(unit.world.ruleset, item.alert, verdict, told, record.suppressed)
     outcome = unit.happen(current, event, {policy.hash: policy for policy in event.policies})
     place = (record.alert.source, record.alert.fingerprint)
     record = replace(record, incident=number, severity=verdict.severity)
@@ -333,58 +334,6 @@ def _after_hand_resolve(unit: Unit, item: Judged, record: AlertRecord, closed: I
         return _accepted(item, closed.number, new=False, changed=True)
     fresh = replace(record, incident=0, severity=None)
     return _page(unit, item, fresh, None)
-
-
-def _event(unit: Unit, item: Judged, number: int, severity: Severity, previous: Severity | None) -> AlertFired:
-    verdict = item.verdict
-    assert verdict is not None  # noqa: S101 - seen by the caller
-    ruleset = unit.world.ruleset
-    alert = item.alert
-    links = dict(alert.links)
-    service = ruleset.services.get(verdict.service)
-    if service is not None and service.runbook:
-        links.setdefault("runbook", service.runbook)
-    return AlertFired(
-        number=number,
-        key=item.key,
-        source=alert.source,
-        fingerprint=alert.fingerprint,
-        title=alert.title,
-        summary=alert.summary,
-        links=links,
-        service=verdict.service,
-        severity=severity,
-        previous=previous,
-        cause=verdict.cause,
-        rule=verdict.rule,
-        policies=_policies(ruleset, verdict),
-        start_at=verdict.start_at,
-        repage=verdict.repage,
-        truncated=alert.truncated,
-        why={"reasons": [_reason(reason) for reason in verdict.reasons], "rules": ruleset.hash, **_muted_before(item)},
-    )
-
-
-def _muted_before(item: Judged) -> dict[str, object]:
-    """Return what held the page back until now, for whoever asks why it did not come sooner."""
-    by = item.record.suppressed if item.record is not None else None
-    if by is None or by.since is None or by.ended_at is None:
-        return {}
-    return {"suppressed": {"by": by.say, "since": by.since.isoformat(), "until": by.ended_at.isoformat()}}
-
-
-def _policies(ruleset: Ruleset, verdict: Verdict) -> tuple[Policy, ...]:
-    return tuple(ruleset.policies[name] for name in verdict.policies)
-
-
-def _reason(reason: RuleReason) -> dict[str, object]:
-    return {
-        "rule": reason.rule,
-        "kind": reason.kind,
-        "severity": reason.severity.value if reason.severity else None,
-        "say": reason.say,
-        "predicates": [list(predicate) for predicate in reason.predicates],
-    }
 
 
 def _accepted(item: Judged, incident: int, *, new: bool, changed: bool, reason: str = "") -> Accepted:

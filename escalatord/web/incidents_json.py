@@ -186,8 +186,26 @@ def _alert(record: AlertRecord) -> dict[str, object]:
         "ends_at": record.alert.ends_at,
         "received_at": record.opened_at,
         "last_seen_at": record.last_seen_at,
+        "suppressed": suppressed_json(record),
         "labels": dict(record.alert.labels),
         "annotations": dict(record.alert.annotations),
+    }
+
+
+def suppressed_json(record: AlertRecord) -> dict[str, object] | None:
+    """Return what mutes an alert now, None when nothing does."""
+    by = record.suppressed
+    if by is None or by.ended_at is not None or not record.firing:
+        return None
+    return {
+        "kind": by.kind,
+        "by": by.by,
+        "why": by.why,
+        "what": by.what,
+        "since": by.since,
+        "until": by.until,
+        "incident": by.incident or None,
+        "say": by.say,
     }
 
 

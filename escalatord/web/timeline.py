@@ -93,6 +93,15 @@ def _resolved(body: Body, names: Names) -> str:
     return f"Over{by} after {_after(body)}{never}{_note(body, 'decision')}"
 
 
+def _silenced(body: Body, names: Names) -> str:
+    span = f"from {_instant(body, 'start')} until {_instant(body, 'end')}"
+    opened = ", also what is open" if body.get("apply_to_open") else ""
+    return (
+        f"{_person(body, names, 'by')} muted {body.get('matchers')} {span}{opened}"
+        f" ({_words(body.get('kind'))} {body.get('id')}){_note(body, 'why')}"
+    )
+
+
 SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "opened": _opened,
     "joined": _joined,
@@ -136,6 +145,11 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     ),
     "resolved": _resolved,
     "statutory": lambda body, _: f"Statutory clock {body.get('regime')}: due {_instant(body, 'due_at')}",
+    "silence_added": _silenced,
+    "silence_expired": lambda body, names: (
+        f"{_words(body.get('kind')).capitalize()} {body.get('id')} of {_person(body, names, 'by')} was ended early"
+        f"{_note(body, 'matchers')}"
+    ),
     "would_have_paged": lambda body, _: f"{body.get('rule')} would have paged{_note(body, 'say')}",
     "command_failed": lambda *_: "Something failed here and was taken back; the log has it",
     "invariant_violated": lambda body, _: f"A promise was broken: {_words(body.get('invariant'))}",
