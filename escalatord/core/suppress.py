@@ -46,7 +46,7 @@ def suppress(scene: Scene, verdict: Verdict) -> Verdict:
     touched = tuple(dict.fromkeys(one.when for one in inhibits if one.apply_to_open))
     starts = [at for mute in timed if mute.apply_to_open and (at := _next_start(mute, scene.now)) is not None]
     if not muted:
-        return replace(verdict, touched_by=touched, next_at=_earliest(verdict.next_at, *(starts if paged else ())))
+        return replace(verdict, touched_by=touched, next_at=_earliest(verdict.next_at, *starts))
     longest = max(muted, key=lambda one: (one.until is None, one.until or scene.now))
     before = scene.record.suppressed
     by = replace(

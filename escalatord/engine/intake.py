@@ -47,6 +47,7 @@ class Judged:
     verdict: Verdict | None = None
     key: str = ""
     version: int = 0
+    newly_muted: bool = False
 
 
 def judge(unit: Unit, command: Ingest) -> tuple[Judged, ...]:
@@ -174,6 +175,8 @@ def _evaluated(unit: Unit, record: AlertRecord, kind: AdmissionKind) -> Judged:
         else:
             around.changed(record, unit.now)
     verdict = evaluate(unit.world.ruleset, record, unit.now, around)
+    last = record.suppressed
+    newly_muted = verdict.suppressed is not None and (last is None or last.ended_at is not None)
     record = replace(record, held=verdict.held, due_at=verdict.next_at, suppressed=_mute_of(unit, record, verdict))
     remember(unit, record, verdict)
     if around.needed:
@@ -184,7 +187,15 @@ def _evaluated(unit: Unit, record: AlertRecord, kind: AdmissionKind) -> Judged:
         policy = verdict.policies[0]
         scope = f"{policy}!{verdict.rule}" if verdict.cause is Cause.EXCEPTION else policy
         key = incident_key(verdict, record.alert, scope)
-    return Judged(alert=record.alert, kind=kind, record=record, verdict=verdict, key=key, version=around.version)
+    return Judged(
+        alert=record.alert,
+        kind=kind,
+        record=record,
+        verdict=verdict,
+        key=key,
+        version=around.version,
+        newly_muted=newly_muted,
+    )
 
 
 def _mute_of(unit: Unit, record: AlertRecord, verdict: Verdict) -> SuppressedBy | None:
@@ -298,7 +309,7 @@ def _reaches(verdict: Verdict, current: Incident | None) -> bool:
 def _muted(unit: Unit, item: Judged, record: AlertRecord, current: Incident | None) -> Accepted:
     """It pages nobody for as long as it is muted; what it paged before is called off."""
     by = record.suppressed
-    if by is not None and by.since == unit.now:
+    if by is not None and item.newly_muted:
         unit.put(unit.newly_muted, (record.alert.source, record.alert.fingerprint), by.kind)
     if by is not None and current is not None and record.severity is not None:
         settle(unit, record, muted_by=by.say)
