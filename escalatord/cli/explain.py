@@ -16,7 +16,7 @@ from escalatord.cli.client import Client, number_of, with_client
 from escalatord.cli.foretold import foretold
 from escalatord.cli.incident import ladder, state_words
 from escalatord.cli.payloads import ALERTMANAGER, PAYLOAD_BYTES_MAX
-from escalatord.cli.sooner import as_of, why_not_sooner
+from escalatord.cli.sooner import as_of, muted_before, why_not_sooner
 from escalatord.core.units import format_duration
 
 TOLD_ELSEWHERE = frozenset({"opened", "delivery", "first_paged"})
@@ -84,7 +84,7 @@ def explained(incident: Mapping[str, Any]) -> Iterator[str]:
     yield from output.section("what was done", _done(incident))
     yield from output.section("what is true", [incident.get("as_of") or state_words(incident)])
     yield from output.section("what is next", ladder(incident["next"]))
-    yield from output.section("why not sooner", why_not_sooner(incident))
+    yield from output.section("why not sooner", [*why_not_sooner(incident), *muted_before(incident)])
 
 
 def judged(alert: Mapping[str, Any]) -> Iterator[str]:

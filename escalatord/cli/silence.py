@@ -17,7 +17,7 @@ API = "/api/v1/silences"
 def silence() -> None:
     """Mute alerts for a while, at once: they page nobody, and are looked at again the second it ends.
 
-    Exceptions and statutory clocks page all the same.
+    Exceptions and statutory clocks page all the same. With --json for tools.
     """
 
 
@@ -64,7 +64,10 @@ def expire(number: int, client: Client, as_json: bool) -> None:
 
 @click.group()
 def maintenance() -> None:
-    """Announce planned work: alerts that match are muted from --from to --to. What recurs belongs into the rules."""
+    """Announce planned work: alerts that match are muted from --from to --to. What recurs belongs into the rules.
+
+    With --json for tools.
+    """
 
 
 @maintenance.command(
@@ -118,21 +121,20 @@ def _row(one: Mapping[str, Any]) -> list[str]:
     return [
         number,
         one["kind"],
-        "now" if one["active"] else "-",
         one["matchers"],
         _when(one),
-        f"holds back {one['holds_back']}",
+        f"{one['holds_back']} held",
         f"{one['why']}, by {one['by']}",
     ]
 
 
 def _when(one: Mapping[str, Any]) -> str:
     if one["when"]:
-        return f"while {one['when']} is open"
+        return f"while {one['when']} is open" + ("" if one["active"] else " (not now)")
     weekly = " weekly" if one["recurs"] else ""
     if one["active"]:
         return f"until {_minute(one['end'])}{weekly}"
-    return f"{_minute(one['start'])} to {_minute(one['end'])}{weekly}"
+    return f"from {_minute(one['start'])}{weekly}"
 
 
 def _minute(text: object) -> str:

@@ -27,8 +27,18 @@ Incident: TypeAlias = Mapping[str, Any]
 
 def why_not_sooner(incident: Incident) -> list[str]:
     """Return what cost time: the sender, the rules, the providers, and every tier that was waited for."""
-    lines = [*_before_it_opened(incident), *_first_page(incident), *_tiers(incident), *_failures(incident)]
-    return [*lines, *_muted(incident)]
+    return [*_before_it_opened(incident), *_first_page(incident), *_tiers(incident), *_failures(incident)]
+
+
+def muted_before(incident: Incident) -> list[str]:
+    """Return what held back the page that opened it, else that nothing did."""
+    opened: Mapping[str, Any] = next((entry for entry in incident["timeline"] if entry["kind"] == "opened"), {})
+    why = (opened.get("body") or {}).get("why")
+    by = why.get("suppressed") if isinstance(why, Mapping) else None
+    if not by:
+        return ["no silence matched, and no window or inhibition"]
+    seconds = output.seconds_between(by["since"], by["until"]) or 0.0
+    return [f"it was muted for {format_duration(seconds)}, until {output.clock(by['until'])}, by {by['by']}"]
 
 
 def as_of(incident: Incident, text: str) -> Incident:
@@ -74,20 +84,6 @@ def _before_it_opened(incident: Incident) -> Iterator[str]:
     if waited is not None and waited >= WORTH_TELLING_SECONDS:
         rule = f" ({incident['rule']})" if incident.get("rule") else ""
         yield f"the rules{rule} waited {format_duration(waited)} before they made it {incident['opened_severity']}"
-
-
-def _muted(incident: Incident) -> Iterator[str]:
-    """Yield what held back the page that opened it (or another alert of it), else that nothing did."""
-    told = 0
-    for entry in incident["timeline"]:
-        muted = ((entry.get("body") or {}).get("why") or {}) if entry["kind"] == "opened" else {}
-        by = muted.get("suppressed") if isinstance(muted, Mapping) else None
-        if by:
-            told += 1
-            seconds = output.seconds_between(by.get("since"), by.get("until")) or 0.0
-            yield f"it was muted for {format_duration(seconds)}, until {output.clock(by['until'])}, by {by['by']}"
-    if not told:
-        yield "no silence matched, and no window or inhibition"
 
 
 def _first_page(incident: Incident) -> Iterator[str]:

@@ -61,7 +61,7 @@ def body_of(silence: Silence) -> dict[str, object]:
     """Return what the journal says of a silence."""
     return {
         "id": silence.id,
-        "kind": silence.kind.value,
+        "mute": silence.kind.value,
         "matchers": silence.match.text,
         "start": silence.start.isoformat(),
         "end": silence.end.isoformat(),

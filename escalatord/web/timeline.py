@@ -98,7 +98,7 @@ def _silenced(body: Body, names: Names) -> str:
     opened = ", also what is open" if body.get("apply_to_open") else ""
     return (
         f"{_person(body, names, 'by')} muted {body.get('matchers')} {span}{opened}"
-        f" ({_words(body.get('kind'))} {body.get('id')}){_note(body, 'why')}"
+        f" ({_words(body.get('mute'))} {body.get('id')}){_note(body, 'why')}"
     )
 
 
@@ -147,7 +147,7 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "statutory": lambda body, _: f"Statutory clock {body.get('regime')}: due {_instant(body, 'due_at')}",
     "silence_added": _silenced,
     "silence_expired": lambda body, names: (
-        f"{_words(body.get('kind')).capitalize()} {body.get('id')} of {_person(body, names, 'by')} was ended early"
+        f"{_words(body.get('mute')).capitalize()} {body.get('id')} of {_person(body, names, 'by')} was ended early"
         f"{_note(body, 'matchers')}"
     ),
     "would_have_paged": lambda body, _: f"{body.get('rule')} would have paged{_note(body, 'say')}",

@@ -72,7 +72,7 @@ def test_a_silence_is_in_force_with_its_commit(batch):
     row = batch._store.read(lambda tx: tx.journal_of(0))[0].entry
     assert (row.actor, row.via, row.kind) == ("ana", Via.CLI, "silence_added")
     assert row.body == {
-        "id": 1, "kind": "silence", "matchers": "service=checkout", "start": NOW.isoformat(),
+        "id": 1, "mute": "silence", "matchers": "service=checkout", "start": NOW.isoformat(),
         "end": (NOW + 2 * HOUR).isoformat(), "why": "deploy", "by": "ana", "apply_to_open": False,
     }  # fmt: skip
 

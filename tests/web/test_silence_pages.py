@@ -85,7 +85,7 @@ async def test_an_incident_closed_by_a_mute_says_so(world: Night):
     await fire(world)
     await ask(world, {**WISH, "apply_to_open": True})
     world.clock.move(seconds=1)
-    await world.engine.engine.submit(world.due())
+    await world.due()
     text = await page(world, path="/incidents/1")
     assert "Muted while it still fires: silence 1 (reindexing, by local)." in text
     assert "still fires and is muted: silence 1 (reindexing, by local)" in text
@@ -103,6 +103,7 @@ async def test_a_refusal_is_told_and_an_unknown_word_is_not(world: Night):
 @pytest.mark.asyncio
 async def test_forms_are_ours_and_roles_count(world: Night):
     """Without the token of the page nothing happens; a viewer sees no form and may not post one."""
+    world.give_tokens()
     for path in (PAGE, f"{PAGE}/1/expire"):
         answer = await world.client.post(path, data={"matchers": "a=b", "why": "x", "for": "2h"}, allow_redirects=False)
         assert answer.status == 403
