@@ -29,11 +29,11 @@ from escalatord.core.incident import Attempt
 from escalatord.core.readiness import people_by_readiness, reviews_overdue, seconds_to_gaps
 from escalatord.core.ruleset import Ruleset
 from escalatord.engine.auditor import Audit, run_audits
-from escalatord.engine.batch import Written
 from escalatord.engine.commands import Receipt, Remark
 from escalatord.engine.engine import Engine
 from escalatord.engine.ledger import Ledger
 from escalatord.engine.seeding import Figures
+from escalatord.engine.written import Written
 from escalatord.errors import ConfigError, Finding, StoreUnavailableError
 from escalatord.feeds import Feeds, remembered
 from escalatord.ingest.prometheus import Prometheus
@@ -260,10 +260,8 @@ class Daemon:
 
     def _written(self, written: Written) -> None:
         self.figures.written(written)
-        for kind, seconds in written.lateness:
-            self.metrics.timer_lateness_seconds.labels(kind).observe(max(0.0, seconds))
-        for _name in written.violations:
-            self.metrics.invariant_violations.labels("next_step").inc()
+        self.metrics.worked(written.lateness, written.violations)
+        self.metrics.suppressed(written.muted, written.held_back)
 
     async def _receipt(self, reference: str, status: Attempt, reason: str, provider_id: str) -> None:
         await self.engine.submit(Receipt(reference=reference, status=status, reason=reason, provider_id=provider_id))

@@ -18,6 +18,7 @@ from prometheus_client.exposition import choose_encoder
 
 from escalatord.core.alert import AlertStatus, Severity
 from escalatord.core.incident import State, TimerKind
+from escalatord.core.mutes import MuteKind
 from escalatord.core.ruleset import Ruleset
 from escalatord.errors import DeliveryReason
 from escalatord.figures import CLUSTER, Figures, IncidentFigures, Labels, implied, time_bounds
@@ -147,6 +148,20 @@ class Metrics:
         """Count a message that a template of the rules failed to word."""
         self.template_fallbacks.labels(template).inc()
 
+    def worked(self, lateness: Iterable[tuple[str, float]], violations: Iterable[str]) -> None:
+        """Tell how late deadlines of a transaction were worked off, by kind, and which promises it found broken."""
+        for kind, seconds in lateness:
+            self.timer_lateness_seconds.labels(kind).observe(max(0.0, seconds))
+        for _name in violations:
+            self.invariant_violations.labels("next_step").inc()
+
+    def suppressed(self, muted: Iterable[MuteKind], held_back: Mapping[MuteKind, int]) -> None:
+        """Count alerts that a transaction muted, and tell how many are muted now."""
+        for kind in muted:
+            self.alerts_suppressed.labels(kind.value).inc()
+        for kind, count in held_back.items():
+            self._suppressed.labels(kind.value).set(count)
+
     def show_open(self, rows: Iterable[OpenRow], now: datetime | None) -> None:
         """Tell how many incidents are open: (policy, severity, state, count, oldest un-acked opening) each."""
         self._open_shown = (tuple(rows), now)
@@ -233,6 +248,15 @@ class Metrics:
         )
         for invariant in INVARIANTS:
             self.invariant_violations.labels(invariant)
+        self.alerts_suppressed = self._counter(
+            "alerts_suppressed", "Alerts that began to be muted, by what mutes them" + NODE, "kind"
+        )
+        self._suppressed = self._gauge(
+            "suppressed_alerts", "Alerts that fire and are muted now, by what mutes them longest" + NODE, "kind"
+        )
+        self.suppressed((), dict.fromkeys(MuteKind, 0))
+        for way in MuteKind:
+            self.alerts_suppressed.labels(way.value)
         self._open = self._gauge(
             "open_incidents", "Incidents that are not resolved" + CLUSTER, "policy", "severity", "state"
         )

@@ -97,6 +97,19 @@ FAMILIES: Mapping[str, Mapping[str, Verb]] = {
             "Let two people exchange their next shifts.",
             "escalatord swap platform-primary noa kai --why holidays",
         ),
+        "silence": Verb(
+            "silence:silence",
+            "Mute alerts for a while; list, and end it early.",
+            "escalatord silence add 'service=\"search\"' --for 2h --why reindexing\n"
+            "  escalatord silence ls\n"
+            "  escalatord silence expire 7",
+        ),
+        "maintenance": Verb(
+            "silence:maintenance",
+            "Announce planned work: mute alerts from then to then.",
+            'escalatord maintenance add \'cluster="old"\' --from "2026-10-10 22:00" \\\n'
+            '      --to "2026-10-11 04:00" --why CHG-4411',
+        ),
         "calendar": Verb(
             "oncall:calendar",
             "Print a schedule as iCalendar, or the address to subscribe to it.",

@@ -95,11 +95,13 @@ def examine(path: Path, now: datetime, *, without_secrets: bool = False) -> Exam
     }
     proof = prove(loaded, now)
     found = [*lint(loaded, now), *proof.findings]
-    if rules.templates:
+    if rules.templates or rules.suppress:
         from escalatord.cli.recorded import recorded_alerts  # noqa: PLC0415 - as in schema
+        from escalatord.config.suppressions import missing_labels  # noqa: PLC0415 - as in schema
         from escalatord.config.template_trials import try_templates  # noqa: PLC0415 - as in schema
 
-        found += try_templates(loaded, recorded_alerts(path, rules, now), now)
+        recorded = recorded_alerts(path, rules, now)
+        found += [*try_templates(loaded, recorded, now), *missing_labels(loaded.sections, rules, recorded)]
     findings = tuple(sorted(found, key=in_order))
     return Examined(findings=findings, figures=figures, proof=proof)
 

@@ -16,7 +16,7 @@ from escalatord.cli.client import Client, number_of, with_client
 from escalatord.cli.foretold import foretold
 from escalatord.cli.incident import ladder, state_words
 from escalatord.cli.payloads import ALERTMANAGER, PAYLOAD_BYTES_MAX
-from escalatord.cli.sooner import as_of, why_not_sooner
+from escalatord.cli.sooner import as_of, muted_before, why_not_sooner
 from escalatord.core.units import format_duration
 
 TOLD_ELSEWHERE = frozenset({"opened", "delivery", "first_paged"})
@@ -84,17 +84,20 @@ def explained(incident: Mapping[str, Any]) -> Iterator[str]:
     yield from output.section("what was done", _done(incident))
     yield from output.section("what is true", [incident.get("as_of") or state_words(incident)])
     yield from output.section("what is next", ladder(incident["next"]))
-    yield from output.section("why not sooner", why_not_sooner(incident))
+    yield from output.section("why not sooner", [*why_not_sooner(incident), *muted_before(incident)])
 
 
 def judged(alert: Mapping[str, Any]) -> Iterator[str]:
     """Yield what the rules made of one alert, whether it paged or not."""
-    severity = alert["severity"] or "pages nobody"
+    muted = alert.get("suppressed")
+    severity = alert["severity"] or ("suppressed" if muted else "pages nobody")
     place = f"{alert['source']}/{alert['fingerprint']}"
     yield output.clean("  ".join([place, alert["status"], severity]), output.COLUMNS_MAX)
     yield from output.section("what", [alert["title"], _labels(alert["labels"])])
     yield from output.section("when", [f"started {output.clock(alert['starts_at'], day=True)}"])
     yield from output.section("came to", [f"INC-{alert['incident']}" if alert["incident"] else "no incident"])
+    if muted:
+        yield from output.section("muted", [_muted(muted)])
     yield from _verdict(alert["verdict"])
     if alert["looks_again_at"]:
         yield from output.section("looks again", [output.clock(alert["looks_again_at"], day=True)])
@@ -152,10 +155,10 @@ def _verdict(verdict: Mapping[str, Any] | None) -> Iterator[str]:
     if not verdict:
         yield from output.section("rules", ["no rule has looked at it"])
         return
-    if verdict.get("severity"):
-        policies = ", ".join(verdict.get("policies") or []) or "none"
-        by = verdict.get("rule") or verdict.get("cause")
-        yield from output.section("pages", [f"{verdict['severity']} by {by}, policy {policies}"])
+    if verdict.get("severity") and verdict.get("suppressed"):
+        yield from output.section("pages", [f"nobody: {_muted(verdict['suppressed'])}", f"else {_paging(verdict)}"])
+    elif verdict.get("severity"):
+        yield from output.section("pages", [_paging(verdict)])
     else:
         yield from output.section("pages", ["nobody"])
     for reason in verdict.get("reasons") or []:
@@ -166,6 +169,19 @@ def _verdict(verdict: Mapping[str, Any] | None) -> Iterator[str]:
         yield from output.section(*_held(key, output.clock(at)))
     if verdict.get("next_at"):
         yield from output.section("looks again", [output.clock(verdict["next_at"], day=True)])
+
+
+def _paging(verdict: Mapping[str, Any]) -> str:
+    policies = ", ".join(verdict.get("policies") or []) or "none"
+    return f"{verdict['severity']} by {verdict.get('rule') or verdict.get('cause')}, policy {policies}"
+
+
+def _muted(by: Mapping[str, Any]) -> str:
+    """Return what mutes: `silence 7 (deploy, by ana) until 2026-10-24 05:11:14 CEST`."""
+    until = f" until {output.clock(by['until'], day=True)}" if by.get("until") else ""
+    say = by.get("say") or f"{by['name']} ({by['why']}, by {by['by']})"
+    over = f", until INC-{by['incident']} is over" if by.get("incident") and not by.get("say") else ""
+    return f"{say}{over}{until}"
 
 
 def _held(key: str, since: str) -> tuple[str, list[str]]:

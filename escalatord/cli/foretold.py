@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from escalatord.cli.payloads import PAYLOAD_BYTES_MAX
 from escalatord.clock import SystemClock
+
+if TYPE_CHECKING:
+    from escalatord.core.mutes import SuppressedBy  # as below: rules are read only when they are asked for
 
 
 def foretold(rules: Path, file: Path, source: str, at: str | None) -> Mapping[str, Any]:
@@ -64,6 +67,7 @@ def foretold(rules: Path, file: Path, source: str, at: str | None) -> Mapping[st
                         }
                         for reason in verdict.reasons
                     ],
+                    "suppressed": None if verdict.suppressed is None else _mute(verdict.suppressed),
                     "held": {},
                     "next_at": verdict.next_at.isoformat() if verdict.next_at else None,
                 },
@@ -72,3 +76,8 @@ def foretold(rules: Path, file: Path, source: str, at: str | None) -> Mapping[st
         )
     rejected = [{"at": bad.at, "say": bad.say, "error": bad.code} for bad in parsed.rejected]
     return {"explained": explained, "rejected": rejected}
+
+
+def _mute(by: "SuppressedBy") -> dict[str, Any]:
+    until = by.until.isoformat() if by.until is not None else None
+    return {"say": by.say, "until": until, "incident": by.incident or None}

@@ -117,6 +117,8 @@ def state_words(incident: Incident) -> str:
     if incident["resolved_at"]:
         by = f" by {incident['resolved_by']}" if incident["resolved_by"] else ""
         since = output.clock(incident["resolved_at"])
+        if incident.get("muted_by"):
+            return f"muted since {since} while it still fires: {incident['muted_by']}"
         return f"over since {since}{by}, {_lasted(incident, 'resolved_at')} after it opened"
     if incident["acknowledged_by"]:
         via = f" ({incident['acknowledged_via']})" if incident["acknowledged_via"] else ""

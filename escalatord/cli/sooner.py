@@ -30,6 +30,17 @@ def why_not_sooner(incident: Incident) -> list[str]:
     return [*_before_it_opened(incident), *_first_page(incident), *_tiers(incident), *_failures(incident)]
 
 
+def muted_before(incident: Incident) -> list[str]:
+    """Return what held back the page that opened it, else that nothing did."""
+    opened: Mapping[str, Any] = next((entry for entry in incident["timeline"] if entry["kind"] == "opened"), {})
+    why = (opened.get("body") or {}).get("why")
+    by = why.get("suppressed") if isinstance(why, Mapping) else None
+    if not by:
+        return ["no silence matched, and no window or inhibition"]
+    seconds = output.seconds_between(by["since"], by["until"]) or 0.0
+    return [f"it was muted for {format_duration(seconds)}, until {output.clock(by['until'])}, by {by['by']}"]
+
+
 def as_of(incident: Incident, text: str) -> Incident:
     """Return an incident as it was at the time that `text` says: what came later is left out, and so is what was next.
 

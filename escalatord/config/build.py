@@ -13,6 +13,7 @@ from escalatord.config.references import default_plan, fact_source
 from escalatord.config.schema import PolicyPart, TierPart, TrackPart
 from escalatord.config.schema_people import LayerPart, SchedulePart
 from escalatord.config.sections import Entry, Sections
+from escalatord.config.suppressions import mute
 from escalatord.config.templates import template
 from escalatord.core.alert import SEVERITIES, Severity
 from escalatord.core.matchers import MatcherIndex
@@ -41,6 +42,7 @@ def ruleset(sections: Sections, wiring: Wiring) -> Ruleset:
     policies = {entry.name: _policy(entry, plans) for entry in sections.valid("policies")}
     thresholds = tuple(threshold(entry.part) for entry in sections.valid("thresholds"))
     exceptions = tuple(exception(entry.part) for entry in sections.valid("exceptions"))
+    mutes = tuple(mute(number, entry.part) for number, entry in enumerate(sections.valid("suppress"), start=1))
     unmatched = sections.valid("unmatched")[0].part
     built = Ruleset(
         hash="",
@@ -57,12 +59,14 @@ def ruleset(sections: Sections, wiring: Wiring) -> Ruleset:
         services={entry.name: service(entry) for entry in sections.valid("services")},
         thresholds=thresholds,
         exceptions=exceptions,
+        suppress=mutes,
         regimes={entry.name: entry.part for entry in sections.valid("regimes")},
         prometheus=next((prometheus(entry.part, wiring.bearer) for entry in sections.valid("prometheus")), None),
         sources={entry.name: _source(entry, wiring) for entry in sections.valid("sources")},
         templates={entry.name: template(entry) for entry in sections.valid("templates")},
         threshold_index=MatcherIndex([rule.match for rule in thresholds]),
         exception_index=MatcherIndex([rule.match for rule in exceptions]),
+        suppress_index=MatcherIndex([each.match for each in mutes]),
     )
     return replace(built, hash=content_hash(built))
 

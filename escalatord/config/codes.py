@@ -86,6 +86,11 @@ CODES: Mapping[str, Code] = {
     "W060": Code("somebody who is never on call", "Their turn of the rotation never comes, or a layer never covers."),
     "W070": Code("a message by which nobody can acknowledge", "It demands an ack and says no way to give one."),
     "W071": Code("a template that a confidential case never uses", "It is told in the built-in words."),
+    "W080": Code("a window that is over", "It mutes nothing any more: delete it."),
+    "W081": Code("a suppression of everything", "Every alert fits it, or every one that lacks a label."),
+    "W082": Code("a window that never closes", "What it mutes is never looked at again."),
+    "W083": Code("a label that its cause does not have", "Without the label the inhibition mutes nothing."),
+    "W084": Code("a window that a statutory clock passes through", "What starts a compliance track is never muted."),
 }
 
 

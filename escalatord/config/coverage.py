@@ -75,7 +75,10 @@ def prove(loaded: Loaded, now: datetime) -> Proof:
         where = "every tier of every track" if tracks > 1 else "every tier"
         claims.append(f"somebody is in {where} at every minute of {DAYS} days")
     if loaded.ruleset.exceptions and not hidden:
-        claims.append(f"no rule hides an exception ({shown} of {len(loaded.ruleset.exceptions)} tried by an alert)")
+        count = len(loaded.ruleset.exceptions)
+        claims.append(f"no rule hides an exception ({shown} of {count} tried by an alert)")
+        if loaded.ruleset.suppress:
+            claims.append("no silence, window or inhibition holds back an exception (each was tried under all of them)")
     claims.append(f"the times above, by {worst.climbs} simulated incidents that nobody acks")
     return Proof(
         findings=tuple(found),

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from escalatord.config import suppressions
 from escalatord.config.criteria import compared
 from escalatord.config.load import Loaded, in_order
 from escalatord.config.references import default_plan
@@ -56,6 +57,7 @@ def lint(loaded: Loaded, now: datetime) -> tuple[Finding, ...]:
         *_sources(loaded),
         *_reviews(loaded, now.date()),
         *_unused(loaded),
+        *suppressions.doubts(loaded.sections, loaded.ruleset, now),
     ]
     return tuple(sorted(found, key=in_order))
 

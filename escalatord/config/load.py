@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-from escalatord.config import build, calendars, criteria, feeds, files, references, templates
+from escalatord.config import build, calendars, criteria, feeds, files, references, suppressions, templates
 from escalatord.config.addresses import Wiring, wire
 from escalatord.config.references import Reference
 from escalatord.config.schema import PolicyPart
@@ -56,6 +56,7 @@ def load(
     named = references.references(sections)
     findings = [*sections.findings, *references.check(sections, named), *_meaning(sections), *wiring.findings]
     findings += criteria.check(sections)
+    findings += suppressions.check(sections)
     findings += templates.check(sections)
     findings.sort(key=in_order)
     if any(finding.level == "error" for finding in findings):

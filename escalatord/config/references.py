@@ -114,6 +114,10 @@ def _rule(part: Any) -> _Found:
         yield from _named(own.source if own else None, "sources", key, "source")
 
 
+def _mute(part: Any) -> _Found:
+    yield from _target(part.by, "by")
+
+
 def _regime(part: Any) -> _Found:
     yield (), "policies", part
 
@@ -169,6 +173,7 @@ READERS_OF_REFERENCES = {
     "services": _service,
     "thresholds": _rule,
     "exceptions": _rule,
+    "suppress": _mute,
     "regimes": _regime,
     "unmatched": _unmatched,
     "policies": _policy,

@@ -26,6 +26,7 @@ from escalatord.config.schema_rules import (
     ThresholdPart,
     UnmatchedPart,
 )
+from escalatord.config.schema_suppress import SuppressPart
 from escalatord.config.schema_templates import TemplatePart
 from escalatord.config.schema_wiring import Channel, SourcePart
 
@@ -127,6 +128,7 @@ class RulesFile(Part):
     services: dict[Name, ServicePart] = Field({}, description="business impact")
     thresholds: list[ThresholdPart] = Field([], description="measurable criteria to severities")
     exceptions: list[ExceptionPart] = Field([], description="immediate escalation regardless of thresholds")
+    suppress: list[SuppressPart] = Field([], description="maintenance windows and inhibitions; never of exceptions")
     regimes: dict[Name, Name] = Field({}, description="policies that regulated services get besides, by regime")
     prometheus: PrometheusPart | None = Field(None, description="where facts with a query are asked")
     unmatched: UnmatchedPart | None = Field(None, description="mandatory, once in the directory")

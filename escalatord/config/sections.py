@@ -23,6 +23,7 @@ from escalatord.config.schema_rules import (
     ThresholdPart,
     UnmatchedPart,
 )
+from escalatord.config.schema_suppress import SuppressPart
 from escalatord.config.schema_templates import TemplatePart
 from escalatord.config.schema_wiring import PROVIDERS, SourcePart
 from escalatord.config.sentences import sentence
@@ -30,12 +31,14 @@ from escalatord.config.strict_yaml import Document, Path, parse
 from escalatord.errors import Finding
 
 RULE_SECTIONS = ("thresholds", "exceptions")
+LIST_SECTIONS = (*RULE_SECTIONS, "suppress")
 SINGLE_SECTIONS = ("unmatched", "prometheus")
 READERS: Mapping[str, TypeAdapter[Any]] = {
     "facts": TypeAdapter(FactPart),
     "services": TypeAdapter(ServicePart),
     "thresholds": TypeAdapter(ThresholdPart),
     "exceptions": TypeAdapter(ExceptionPart),
+    "suppress": TypeAdapter(SuppressPart),
     "regimes": TypeAdapter(Name),
     "prometheus": TypeAdapter(PrometheusPart),
     "unmatched": TypeAdapter(UnmatchedPart),
@@ -149,8 +152,8 @@ def _entries(document: Document, findings: list[Finding]) -> Iterator[Entry]:
             continue
         elif section in SINGLE_SECTIONS:
             yield whole
-        elif section in RULE_SECTIONS:
-            yield from _rules(whole, value, findings)
+        elif section in LIST_SECTIONS:
+            yield from _listed(whole, value, findings)
         elif not isinstance(value, dict):
             findings.append(whole.find("E011", f"{section} must be a mapping of names, found {found(value)}"))
         else:
@@ -168,9 +171,10 @@ def _named(whole: Entry, value: Mapping[str, object], findings: list[Finding]) -
         findings.append(entry.find("E013", say, fix=fix, key=True))
 
 
-def _rules(whole: Entry, value: object, findings: list[Finding]) -> Iterator[Entry]:
+def _listed(whole: Entry, value: object, findings: list[Finding]) -> Iterator[Entry]:
     if not isinstance(value, list):
-        findings.append(whole.find("E011", f"{whole.section} must be a list of rules, found {found(value)}"))
+        of = " of rules" if whole.section in RULE_SECTIONS else ""
+        findings.append(whole.find("E011", f"{whole.section} must be a list{of}, found {found(value)}"))
         return
     for index, rule in enumerate(value):
         path = (whole.section, index)

@@ -9,6 +9,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Protocol
 
+from escalatord.core.mutes import NO_SILENCES, Silences
 from escalatord.core.rules import AlertRecord, ThresholdRule
 
 BEGUN_MAX = 1_000
@@ -60,9 +61,12 @@ class Around(Protocol):
     def answer(self, query: str) -> Answer | None:
         """Return the last answer to a query, None when it was never given."""
 
+    def silences(self) -> Silences:
+        """Return the silences there are."""
+
 
 class Alone:
-    """Nothing around: no other alerts, no incidents, no Prometheus."""
+    """Nothing around: no other alerts, no incidents, no Prometheus, no silences."""
 
     def tally(self, rule: ThresholdRule, record: AlertRecord) -> Tally:
         """Return what an alert is by itself."""
@@ -77,6 +81,10 @@ class Alone:
     def answer(self, query: str) -> Answer | None:
         """Return nothing."""
         return NO_ANSWERS.get(query)
+
+    def silences(self) -> Silences:
+        """Return none."""
+        return NO_SILENCES
 
 
 NO_ANSWERS: Mapping[str, Answer] = MappingProxyType({})

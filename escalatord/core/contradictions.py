@@ -7,14 +7,16 @@ be one that no alert ever meets. Expressions are compared as texts and tried on 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import product
 from math import inf, prod
 
 from escalatord.core.alert import SEVERITY_RANK, Alert, AlertStatus
+from escalatord.core.around import ALONE, Alone, Around, OpenCause
 from escalatord.core.evaluate import evaluate
 from escalatord.core.facts import DOWNTIME, OCCURRENCES, REVENUE_LOSS, missing_of
-from escalatord.core.matchers import Matcher, Matchers, MatchOp
+from escalatord.core.matchers import Matcher, MatcherIndex, Matchers, MatchOp
+from escalatord.core.mutes import Inhibit, Maintenance, Silence, Silences, Span, Template
 from escalatord.core.rules import (
     AlertRecord,
     AllOf,
@@ -30,6 +32,7 @@ from escalatord.core.rules import (
     Unless,
 )
 from escalatord.core.ruleset import Ruleset
+from escalatord.core.values import replace
 
 CASES_MAX = 256
 """Combinations of listed label values that are tried one by one; with more, labels are looked at apart."""
@@ -47,6 +50,7 @@ NEVER_MISSING = frozenset((DOWNTIME, OCCURRENCES))
 TRAITS = frozenset(Service(name="", segments=("",)).traits)
 """Labels that an alert has from its service, with several values at once: nothing follows from one of them."""
 SOME_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+ANY_WHILE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +106,9 @@ def outdone(rule: ThresholdRule, facts: Mapping[str, FactSource]) -> Iterator[Ou
 def hidden_exceptions(ruleset: Ruleset) -> tuple[tuple[ExceptionRule, ...], int]:
     """Return the exceptions that other rules hide from an alert made for them, and how many were shown not to be.
 
-    Exceptions are evaluated first and only add, so there should be none; here the engine's own `evaluate` says so.
+    Exceptions are evaluated first and only add, so there should be none; here the engine's own `evaluate` says so: in
+    peace, inside every window of the rules, with the cause of every inhibition open, and under a silence, a window and
+    an inhibition made for this very alert.
     """
     hidden: list[ExceptionRule] = []
     shown = 0
@@ -110,24 +116,65 @@ def hidden_exceptions(ruleset: Ruleset) -> tuple[tuple[ExceptionRule, ...], int]
         labels = _example(rule.match)
         if labels is None:
             continue
-        alert = Alert(
-            source="",
-            fingerprint="",
-            status=AlertStatus.FIRING,
-            starts_at=SOME_TIME,
-            title="",
-            severity=None,
-            labels=labels,
-        )
-        record = AlertRecord(alert=alert, opened_at=SOME_TIME, last_seen_at=SOME_TIME, starts=(SOME_TIME,))
-        verdict = evaluate(ruleset, record, SOME_TIME)
-        heard = verdict.severity is not None and SEVERITY_RANK[verdict.severity] >= SEVERITY_RANK[rule.severity]
-        routed = {*rule.also, *((rule.policy,) if rule.policy else ())} <= set(verdict.policies)
-        if heard and routed and any(reason.rule == rule.name for reason in verdict.reasons):
+        if all(_is_heard(night, rule, labels, at, around) for night, at, around in _nights(ruleset, labels)):
             shown += 1
         else:
             hidden.append(rule)
     return tuple(hidden), shown
+
+
+def _is_heard(ruleset: Ruleset, rule: ExceptionRule, labels: Mapping[str, str], now: datetime, around: Around) -> bool:
+    """Return whether an alert with these labels gets what an exception says."""
+    alert = Alert(
+        source="",
+        fingerprint="",
+        status=AlertStatus.FIRING,
+        starts_at=now,
+        title="",
+        severity=None,
+        labels=labels,
+    )
+    record = AlertRecord(alert=alert, opened_at=now, last_seen_at=now, starts=(now,))
+    verdict = evaluate(ruleset, record, now, around)
+    heard = verdict.pages is not None and SEVERITY_RANK[verdict.pages] >= SEVERITY_RANK[rule.severity]
+    routed = {*rule.also, *((rule.policy,) if rule.policy else ())} <= set(verdict.policies)
+    return heard and routed and any(reason.rule == rule.name for reason in verdict.reasons)
+
+
+class _Muted(Alone):
+    """Surroundings in which an alert is silenced, and every cause is open with the same labels."""
+
+    def __init__(self, labels: Mapping[str, str], silence: Silence) -> None:
+        self._cause = OpenCause(incident=1, rule="", labels=labels)
+        self._silences = Silences((silence,))
+
+    def causes(self, name: str) -> Iterable[OpenCause]:
+        """Return one alert for any cause."""
+        del name
+        return (self._cause,)
+
+    def silences(self) -> Silences:
+        """Return the silence."""
+        return self._silences
+
+
+def _nights(ruleset: Ruleset, labels: Mapping[str, str]) -> Iterator[tuple[Ruleset, datetime, Around]]:
+    """Yield the rules, instants and surroundings in which an alert with these labels could be muted, if any could."""
+    yield ruleset, SOME_TIME, ALONE
+    windows = [each for each in ruleset.suppress if isinstance(each, Maintenance)]
+    match = Matchers(
+        matchers=tuple(Matcher(name=name, op=MatchOp.EQUAL, value=value) for name, value in labels.items()), text=""
+    )
+    for at in dict.fromkeys((SOME_TIME, *(span.start for window in windows for span in window.spans(SOME_TIME)))):
+        span = Span(at, at + ANY_WHILE)
+        silence = Silence(match=match, start=span.start, end=span.end, why="", by="", apply_to_open=True)
+        made = (
+            Maintenance(number=0, match=match, once=span, why="", by="", apply_to_open=True),
+            Inhibit(number=0, when="", mute=Template(text="", fixed=match, holes=()), why="", by=""),
+        )
+        suppress = (*ruleset.suppress, *made)
+        index = MatcherIndex([each.match for each in suppress])
+        yield replace(ruleset, suppress=suppress, suppress_index=index), at, _Muted(labels, silence)
 
 
 def _by_label(match: Matchers) -> dict[str, list[Matcher]]:

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import NamedTuple, TypeAlias
 
 from escalatord.core.matchers import Matchers
+from escalatord.core.mutes import Template
 from escalatord.core.policy import ContactPlan, Target
 from escalatord.core.rules import AllOf, AnyOf, Comparison
 from escalatord.core.ruleset import Ruleset
@@ -39,6 +40,7 @@ SINGULAR: Mapping[str, str] = {
     "services": "service",
     "thresholds": "threshold",
     "exceptions": "exception",
+    "suppress": "suppression",
     "regimes": "regime",
     "sources": "source",
     "templates": "template",
@@ -164,7 +166,7 @@ def _leaf(path: Path, value: object) -> str | None:
             return ""
         case Target() | Quantity():
             return str(value)
-        case Matchers() | Comparison():
+        case Matchers() | Comparison() | Template():
             return value.text
         case AnyOf() | AllOf():
             joint = " or " if isinstance(value, AnyOf) else " and "

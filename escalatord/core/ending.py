@@ -5,10 +5,11 @@ from escalatord.core.incident import NoticeKind, Reason, State, Track, TrackStat
 from escalatord.core.values import replace
 
 
-def close(draft: Draft, *, by: str, decision: str) -> None:
-    """End every track, withdraw what is unsent, stand everyone down, and write the outcome."""
+def close(draft: Draft, *, by: str, decision: str) -> Reason:
+    """End every track, withdraw what is unsent, stand everyone down, and write the outcome; return why it ended."""
     incident = draft.incident
-    reason = Reason.RESOLVED if by else Reason.RECOVERED
+    muted = not by and bool(incident.muted_by)
+    reason = Reason.RESOLVED if by else Reason.SUPPRESSED if muted else Reason.RECOVERED
     for track in incident.tracks:
         stand_down(draft, track, reason, spare=by)
         decided = decision if draft.is_compliance(track) else ""
@@ -18,36 +19,41 @@ def close(draft: Draft, *, by: str, decision: str) -> None:
         state=State.RESOLVED,
         timers=(),
         firing=(0, 0, 0, 0),
-        recovered_at=incident.recovered_at or (None if by else draft.now),
+        recovered_at=incident.recovered_at or (None if by or muted else draft.now),
         resolved_at=draft.now,
         resolved_by=by,
     )
     draft.withdraw("")
+    ended = "acked" if incident.first_acked_at else "resolved_unacked"
     draft.record(
         "resolved",
         reason,
         person=by,
         body={
-            "outcome": "acked" if incident.first_acked_at else "resolved_unacked",
+            "outcome": "suppressed" if muted else ended,
             "by": by,
             "seconds": (draft.now - incident.opened_at).total_seconds(),
             "decision": decision,
+            **({"muted_by": incident.muted_by} if muted else {}),
         },
     )
+    return reason
 
 
 def recover(draft: Draft) -> None:
     """End what may end without a decision; compliance tracks go on until a human decides."""
     incident = draft.incident
+    reason = Reason.SUPPRESSED if incident.muted_by else Reason.RECOVERED
     for track in incident.tracks:
         if draft.stays_until_decided(track):
             continue
-        stand_down(draft, track, Reason.RECOVERED, spare="")
+        stand_down(draft, track, reason, spare="")
         draft.withdraw(track.name)
         draft.disarm(track.name)
         draft.put(replace(draft.track(track.name), state=TrackState.ENDED, pages=()))
     draft.incident = replace(draft.incident, recovered_at=draft.now)
-    draft.record("recovered", Reason.RECOVERED_COMPLIANCE_OPEN)
+    body = {"muted_by": incident.muted_by} if incident.muted_by else {}
+    draft.record("recovered", Reason.RECOVERED_COMPLIANCE_OPEN, body=body)
 
 
 def stand_down(draft: Draft, track: Track, reason: Reason, spare: str) -> None:

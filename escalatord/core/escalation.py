@@ -237,6 +237,7 @@ def _join(draft: Draft, event: AlertFired) -> Reason:
         alerts=incident.alerts + is_new,
         truncated=max(incident.truncated, event.truncated),
         recovered_at=None,
+        muted_by="",
     )
     reason = Reason.JOINED if is_new else Reason.ALERT_UPDATED
     if is_new:
@@ -292,15 +293,17 @@ def _settle(draft: Draft, event: AlertSettled) -> Reason:
     draft.actor = draft.incident.source
     if event.why:
         draft.record("cleared", Reason.ALERT_SETTLED, body={"fingerprint": event.fingerprint, "why": event.why})
+    if event.muted_by:
+        draft.record("suppressed", Reason.SUPPRESSED, body={"fingerprint": event.fingerprint, "why": event.muted_by})
     if any(firing):
         body = {"fingerprint": event.fingerprint, "still_firing": sum(firing)}
         draft.record("settled", Reason.ALERT_SETTLED, body=body)
         return Reason.ALERT_SETTLED
+    draft.incident = replace(draft.incident, muted_by=event.muted_by)
     if _must_stay(draft):
         recover(draft)
         return Reason.RECOVERED_COMPLIANCE_OPEN
-    close(draft, by="", decision="")
-    return Reason.RECOVERED
+    return close(draft, by="", decision="")
 
 
 def _must_stay(draft: Draft) -> bool:

@@ -9,6 +9,8 @@
 - Every incident of a service under a regime gets that regime's policy besides.
 - What a single rule claims, and when it lets go, is in `claims`. An alert is let go of when every rule that claimed it
   has cleared; one rule without `clear` among them keeps it.
+- What nothing but thresholds (or no rule) claims may be muted, as the last thing: see `suppress`. With an exception
+  that is never asked, so nothing mutes one.
 - `next_at` is the earliest instant at which time alone can change what a matching rule says. Nothing changes earlier;
   at it, something may not change either, when other facts moved meanwhile.
 """
@@ -24,6 +26,7 @@ from escalatord.core.incident import Cause
 from escalatord.core.matchers import MatcherIndex
 from escalatord.core.rules import OWN_SOURCE, AlertRecord, ExceptionRule, RuleReason, ThresholdRule, Verdict
 from escalatord.core.ruleset import Ruleset
+from escalatord.core.suppress import suppress
 
 KIND_EXCEPTION = "exception"
 UNMATCHED = "unmatched"
@@ -42,7 +45,7 @@ def evaluate(ruleset: Ruleset, record: AlertRecord, now: datetime, around: Aroun
     exceptions = list(_matching(ruleset.exceptions, ruleset.exception_index, scene))
     thresholds = list(_matching(ruleset.thresholds, ruleset.threshold_index, scene))
     if not exceptions and not thresholds:
-        return _unmatched(scene)
+        return suppress(scene, _unmatched(scene))
     scene.reasons = [_exception_reason(rule) for rule in exceptions]
     scene.latching = any(rule.clear is not None for rule in thresholds)
     claims = [claim(scene, rule) for rule in thresholds]
@@ -50,7 +53,7 @@ def evaluate(ruleset: Ruleset, record: AlertRecord, now: datetime, around: Aroun
     leader = max(exceptions, key=lambda rule: SEVERITY_RANK[rule.severity], default=None)
     if leader is None:
         assert winner is not None  # noqa: S101 - something matched, and no exception did
-        return _verdict(scene, winner, claimed, (_policy(scene, winner),))
+        return suppress(scene, _verdict(scene, winner, claimed, (_policy(scene, winner),)))
     policies = [_policy(scene, leader), *leader.also]
     for rule in exceptions:
         policies += (_policy(scene, rule), *rule.also)

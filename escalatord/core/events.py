@@ -46,14 +46,15 @@ class AlertFired:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertSettled:
-    """An alert of the incident no longer asks for a page: resolved by its sender (or stale), or cleared by its rules.
+    """An alert of the incident no longer asks for a page: its sender resolved it, its rules cleared, or it is muted.
 
-    `why` says how its rules cleared ("" = its sender says so).
+    `why` says how its rules cleared, `muted_by` what mutes it; both "" = its sender says so.
     """
 
     fingerprint: str
     severity: Severity
     why: str = ""
+    muted_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

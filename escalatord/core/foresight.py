@@ -64,7 +64,7 @@ def _claims(ruleset: Ruleset, record: AlertRecord, at: datetime) -> Iterator[tup
     for _ in range(LOOKS_MAX):
         verdict = evaluate(ruleset, record, now)
         record = replace(record, held=verdict.held)
-        rank = -1 if verdict.severity is None else Severity(verdict.severity).rank
+        rank = -1 if verdict.pages is None else Severity(verdict.pages).rank
         if rank > worst:
             worst = rank
             yield now, verdict

@@ -108,6 +108,7 @@ class Reason(StrEnum):
     ALERT_SETTLED = "alert_settled"
     RECOVERED = "recovered"
     RECOVERED_COMPLIANCE_OPEN = "recovered_compliance_open"
+    SUPPRESSED = "suppressed"
     ACKNOWLEDGED = "acknowledged"
     ACKNOWLEDGED_LATE = "acknowledged_late"
     ACK_EXTENDED = "ack_extended"
@@ -226,7 +227,7 @@ class Incident:
     `opened_severity` what it opened with (the label of every figure about it).
     `policy` is the name of the main policy; each track carries the hash of the policy that it is pinned to.
     `version` grows by one with every stored change (compare-and-set), `turn` with every step that changed something;
-    attempts are numbered by it.
+    attempts are numbered by it. `muted_by` says which mute took its last alert away ("" = none did).
     """
 
     number: int
@@ -259,6 +260,7 @@ class Incident:
     recovered_at: datetime | None = None
     resolved_at: datetime | None = None
     resolved_by: str = ""
+    muted_by: str = ""
 
     @property
     def label(self) -> str:

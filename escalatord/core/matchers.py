@@ -36,6 +36,7 @@ BARE: Final = re.compile(r"""[^\s{}!=~,\\"'`]+""")
 # one of `a|b|c`: a backslash before punctuation is that character, what has no meaning of its own is itself
 ALTERNATIVE: Final = re.compile(r"((?:[^\\.+*?()|\[\]{}^$]|\\[!-/:-@\[-`{-~])*)(\||\Z)")
 LITERAL_ESCAPE: Final = re.compile(r"\\(.)")
+SPECIAL: Final = re.compile(r"([!-/:-@\[-`{-~])")
 
 
 class MatcherError(ValueError):
@@ -153,6 +154,11 @@ def parse_matchers(text: str) -> Matchers:
     if not matchers:
         raise MatcherError('no matcher is written here; write one like service="checkout"', 1)
     return Matchers(matchers=tuple(matchers), text=text)
+
+
+def literal(text: str) -> str:
+    """Return an expression that matches `text` alone; lone surrogates become what they are compared as."""
+    return SPECIAL.sub(r"\\\1", text.encode(errors="replace").decode())
 
 
 class MatcherIndex:

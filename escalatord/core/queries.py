@@ -12,6 +12,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from escalatord.core.matchers import literal
+
 QUERY_CHARS_MAX = 8_192
 MISPLACED = 'a label may stand inside double quotes only, like service="{{ service }}"'
 
@@ -21,7 +23,6 @@ _TOKEN = re.compile(
 )
 _HOLE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\}\}", re.ASCII)
 _BRACES = re.compile(r"\{\{|\}\}")
-_SPECIAL = re.compile(r"([!-/:-@\[-`{-~])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -81,6 +82,6 @@ def _quoted(value: str, *, expression: bool) -> str:
     """Return a label's value as it stands between double quotes."""
     plain = value.encode(errors="replace").decode()
     if expression:
-        plain = _SPECIAL.sub(r"\\\1", plain)
+        plain = literal(plain)
     escaped = plain.replace("\\", "\\\\").replace('"', '\\"')
     return _CONTROL.sub(lambda found: f"\\x{ord(found.group()):02x}", escaped)

@@ -21,6 +21,7 @@ from typing import TypeAlias
 from escalatord.core.alert import Alert, AlertStatus, Severity
 from escalatord.core.incident import Cause
 from escalatord.core.matchers import Matchers
+from escalatord.core.mutes import SuppressedBy
 from escalatord.core.queries import Query
 from escalatord.core.units import Quantity
 
@@ -222,7 +223,7 @@ class AlertRecord:
     last, at most EPISODE_STARTS_MAX). `held` says since when: by `rule/severity` a condition has been true, by
     `rule/clear` a claim may be given up, by `rule!severity` a severity has been claimed, by `?fact` Prometheus is being
     asked. `incident` is 0 when it pages nobody; `severity` is what the rules made of it. `due_at` is when the rules
-    look again.
+    look again. `suppressed` is what mutes it, or did last in this episode (`ended_at`).
     """
 
     alert: Alert
@@ -233,6 +234,7 @@ class AlertRecord:
     incident: int = 0
     severity: Severity | None = None
     due_at: datetime | None = None
+    suppressed: SuppressedBy | None = None
 
     @property
     def firing(self) -> bool:
@@ -255,9 +257,12 @@ class RuleReason:
 class Verdict:
     """What the rules make of an alert now. `severity` None = pages nobody. `policies` names the main policy first.
 
+    `suppressed` says what mutes it: it pages nobody then, and `severity` is what it would be.
+
     `repage` says that the alert, new in an incident that somebody holds, pages them again. `cleared` says why no rule
     claims it any more ("" = none that claimed it has let go). `asks` are queries to which an answer is wanted,
-    `quiet_for` the rules and policies whose open incidents keep a rule quiet.
+    `quiet_for` the rules and policies whose open incidents keep a rule quiet, or mute the alert; `touched_by` those
+    whose next incident may mute it although it paged already.
     """
 
     severity: Severity | None
@@ -274,3 +279,10 @@ class Verdict:
     cleared: str = ""
     asks: tuple[str, ...] = ()
     quiet_for: tuple[str, ...] = ()
+    suppressed: SuppressedBy | None = None
+    touched_by: tuple[str, ...] = ()
+
+    @property
+    def pages(self) -> Severity | None:
+        """Return the severity with which it pages, None when it pages nobody."""
+        return self.severity if self.suppressed is None else None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from escalatord.core.alert import Severity
 from escalatord.core.calendar import Calendar
 from escalatord.core.matchers import MatcherIndex
+from escalatord.core.mutes import Filed
 from escalatord.core.policy import ContactPlan, Policy, Target
 from escalatord.core.roster import ChannelSpec, Person
 from escalatord.core.rules import ExceptionRule, FactSource, Service, ThresholdRule
@@ -68,12 +69,14 @@ class Ruleset:
     services: Mapping[str, Service] = field(default_factory=dict)
     thresholds: tuple[ThresholdRule, ...] = ()
     exceptions: tuple[ExceptionRule, ...] = ()
+    suppress: tuple[Filed, ...] = ()
     regimes: Mapping[str, str] = field(default_factory=dict)
     prometheus: PrometheusSpec | None = None
     sources: Mapping[str, SourceSpec] = field(default_factory=dict)
     templates: Mapping[str, Template] = field(default_factory=dict)
     threshold_index: MatcherIndex = field(default_factory=lambda: MatcherIndex(()), compare=False, repr=False)
     exception_index: MatcherIndex = field(default_factory=lambda: MatcherIndex(()), compare=False, repr=False)
+    suppress_index: MatcherIndex = field(default_factory=lambda: MatcherIndex(()), compare=False, repr=False)
 
     def policies_of_regimes(self, service: str) -> tuple[str, ...]:
         """Return the policies that every incident of a service gets besides, because of what it is regulated by."""

@@ -285,6 +285,9 @@ def what_became(telling: Telling) -> str:
     incident, track, names = telling.incident, track_of(telling), telling.names
     if incident.state is State.RESOLVED or track.state is TrackState.ENDED:
         by = f" by {short_name(names, incident.resolved_by)}" if incident.resolved_by else ""
+        if muted := muted_by(incident):
+            ended = f"{_ended_at(telling)}, open for {roughly(open_seconds(incident, telling.now))}"
+            return f"Muted {ended}, still firing: {muted}."
         verb = "Closed" if by else "Recovered"
         return f"{verb}{by} {_ended_at(telling)}, open for {roughly(open_seconds(incident, telling.now))}."
     if track.state is TrackState.ACKNOWLEDGED and track.acked_at:
@@ -295,6 +298,11 @@ def what_became(telling: Telling) -> str:
         return f"No tier acked. Last resort: {people}."
     verb = "are" if len(track.pages) > 1 else "is"
     return f"{people} {verb} being paged (tier {track.tier}/{telling.tiers or track.tier})."
+
+
+def muted_by(incident: Incident) -> str:
+    """Return which mute ended an incident that is over, in one line; "" when something else did."""
+    return "" if incident.resolved_by else one_line(incident.muted_by)
 
 
 def what_next(telling: Telling) -> str:

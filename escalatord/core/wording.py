@@ -160,10 +160,10 @@ def _number(telling: Telling) -> str:
 
 
 def _mark(telling: Telling) -> str:
-    """Return the state in capitals while somebody is needed or not: the severity, ACKED, RECOVERED, CLOSED."""
+    """Return the state in capitals while somebody is needed or not: the severity, ACKED, RECOVERED, MUTED, CLOSED."""
     incident, track = telling.incident, track_of(telling)
     if incident.state is State.RESOLVED or track.state is TrackState.ENDED:
-        return "CLOSED" if incident.resolved_by else "RECOVERED"
+        return "CLOSED" if incident.resolved_by else "MUTED" if incident.muted_by else "RECOVERED"
     return "ACKED" if track.state is TrackState.ACKNOWLEDGED else incident.severity.upper()
 
 

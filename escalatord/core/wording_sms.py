@@ -16,6 +16,7 @@ from escalatord.core.telling import (
     headline,
     in_hours,
     join_names,
+    muted_by,
     open_seconds,
     pages_again_at,
     roughly,
@@ -171,6 +172,13 @@ def _stand_down(telling: Telling) -> str:
     ended = at_clock(incident.resolved_at or incident.recovered_at or telling.now, telling.zone)
     by = f" was closed by {short_name(telling.names, incident.resolved_by)}" if incident.resolved_by else " recovered"
     since = roughly(open_seconds(incident, telling.now))
+    if muted := muted_by(incident):
+        said: list[str | Cut] = [
+            f" still fires and is muted since {ended} (open {since})",
+            Cut(f": {muted}", 2),
+            ". No action needed.",
+        ]
+        return fit(["STAND DOWN: ", *_name(telling), *said, " Good night."])
     return fit(["STAND DOWN: ", *_name(telling), f"{by} {ended} (open {since}). No action needed. Good night."])
 
 

@@ -12,6 +12,7 @@ from escalatord.core.incident import NoticeKind, State, TrackState
 from escalatord.core.telling import (
     Telling,
     headline,
+    muted_by,
     open_seconds,
     short_name,
     subject,
@@ -70,7 +71,7 @@ def standing_sentence(telling: Telling) -> str:
     """
     incident, track = telling.incident, track_of(telling)
     if incident.state is State.RESOLVED or track.state is TrackState.ENDED:
-        return "This is over. No action needed. Good night."
+        return f"This is {'muted' if muted_by(incident) else 'over'}. No action needed. Good night."
     if track.state is TrackState.ACKNOWLEDGED and track.acked_at and track.owner != telling.person:
         ago = spoken_duration((telling.now - track.acked_at).total_seconds())
         owner = speakable(short_name(telling.names, track.owner))

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import assert_never
@@ -15,14 +14,16 @@ from escalatord.core.policy import Policy
 from escalatord.core.rules import OWN_SOURCE, AlertRecord
 from escalatord.core.ruleset import Ruleset, World
 from escalatord.core.values import replace
-from escalatord.engine import handlers, intake, overriding, own_alerts
+from escalatord.engine import handlers, intake, overriding, own_alerts, suppressing
 from escalatord.engine.commands import (
     AddOverride,
+    AddSilence,
     Answer,
     Arm,
     CancelOverride,
     Claim,
     Command,
+    ExpireSilence,
     Ingest,
     Ingested,
     Measured,
@@ -37,18 +38,19 @@ from escalatord.engine.commands import (
     Unreachable,
 )
 from escalatord.engine.handlers import ANSWERABLE_KINDS, Due
-from escalatord.engine.relation import Place
 from escalatord.engine.surroundings import Surroundings
 from escalatord.engine.unit import Unit
+from escalatord.engine.written import Written, joined, nothing
 from escalatord.errors import EscalatordError, StoreUnavailableError
 from escalatord.store.incidents import ConflictError
-from escalatord.store.rows import JournalEntry
 from escalatord.store.store import Store
 from escalatord.store.tx import Tx
 
 CONFLICT_TRIES_MAX = 5
 OPEN_LOOKED_THROUGH_MAX = 10_000
 POLICIES_KEPT_MAX = 10_000
+QUIETS_SETTING = "rules_keep_quiet"
+"""The setting that says whether the rules in force last could keep an alert quiet that would page without them."""
 ALERTS_SURVEYED_MAX = 200_000
 """Past it the oldest are not counted by rules that count, and keep nobody quiet; a warning says so."""
 
@@ -57,49 +59,6 @@ log = get_logger(component="engine")
 
 class CommandFailedError(EscalatordError):
     """This command alone failed, was taken back, and is journaled; everything else in its batch is committed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """What one transaction came to, one result (or error) per command, in order."""
-
-    results: tuple[object, ...]
-    changed: tuple[int, ...]
-    touched: tuple[Place, ...]
-    entries: tuple[JournalEntry, ...]
-    seq: int
-    outbox: bool
-    retries: tuple[datetime, ...]
-    next_due: datetime | None
-    poisoned: tuple[int, ...]
-    violations: tuple[str, ...]
-    lateness: tuple[tuple[str, float], ...]
-    asks: tuple[str, ...]
-    at: datetime
-
-
-def _nothing(error: CommandFailedError, now: datetime) -> Written:
-    """Return a transaction that came to nothing but the error of its one command."""
-    return replace(_joined((), now), results=(error,))
-
-
-def _joined(parts: Sequence[Written], now: datetime) -> Written:
-    """Return several transactions as one."""
-    return Written(
-        results=tuple(result for part in parts for result in part.results),
-        changed=tuple(dict.fromkeys(number for part in parts for number in part.changed)),
-        touched=tuple(place for part in parts for place in part.touched),
-        entries=tuple(entry for part in parts for entry in part.entries),
-        seq=max((part.seq for part in parts), default=0),
-        outbox=any(part.outbox for part in parts),
-        retries=tuple(at for part in parts for at in part.retries),
-        next_due=min((part.next_due for part in parts if part.next_due), default=None),
-        poisoned=tuple(number for part in parts for number in part.poisoned),
-        violations=tuple(name for part in parts for name in part.violations),
-        lateness=tuple(late for part in parts for late in part.lateness),
-        asks=tuple(dict.fromkeys(query for part in parts for query in part.asks)),
-        at=now,
-    )
 
 
 class Batch:
@@ -118,9 +77,13 @@ class Batch:
         return self.world.ruleset
 
     def refresh(self, now: datetime) -> None:
-        """Read again what changes at run time: overrides and unreachable addresses."""
-        overrides, unreachable = self._store.read(lambda tx: (tuple(tx.overrides(now)), tx.unreachable()))
+        """Read again what changes at run time: overrides, unreachable addresses, silences."""
+        overrides, unreachable, silences = self._store.read(
+            lambda tx: (tuple(tx.overrides(now)), tx.unreachable(), tx.silences(now))
+        )
         self.world = replace(self.world, overrides=overrides, unreachable=unreachable)
+        self.around.silence(silences)
+        self.around.keep()
 
     def swap(self, ruleset: Ruleset, now: datetime) -> None:
         """Put new rules in force."""
@@ -144,8 +107,8 @@ class Batch:
                 # something in this batch cannot be written: find it by writing each command by itself
                 if len(commands) == 1:
                     log.exception("a command cannot be written")
-                    return _nothing(CommandFailedError(f"it could not be written: {error}"), now)
-                return _joined([self.commit((command,), now) for command in commands], now)
+                    return nothing(CommandFailedError(f"it could not be written: {error}"), now)
+                return joined([self.commit((command,), now) for command in commands], now)
             else:
                 # only now: what was not committed is not in force
                 self.world = replace(self.world, overrides=world.overrides, unreachable=world.unreachable)
@@ -156,14 +119,21 @@ class Batch:
         """Build what rules look at beside an alert anew: at a start, and with other rules; in the writer thread."""
         ruleset = self.ruleset
         fresh = Surroundings(ruleset)
+        quiets = "1" if fresh.cause_names or ruleset.suppress else ""
 
         def known(tx: Tx) -> tuple[list[AlertRecord], dict[int, Incident]]:
             since = now - timedelta(seconds=fresh.window_seconds)
+            # what was quiet until now by rules that are gone has to be looked at, also after a restart
+            before = tx.setting(QUIETS_SETTING) or ""
+            if before != quiets:
+                tx.set_setting(QUIETS_SETTING, quiets)
+            if not (fresh.needed or before or self.around.silences()):
+                return [], {}
             records = tx.alerts_since(since, ALERTS_SURVEYED_MAX)
             incidents = tx.load({record.incident for record in records if record.incident and record.firing})
             return records, {n: each for n, each in incidents.items() if each.state is not State.RESOLVED}
 
-        records, incidents = self._store.write(known) if fresh.needed else ([], {})
+        records, incidents = self._store.write(known)
         if len(records) >= ALERTS_SURVEYED_MAX:
             log.warning("too many alerts fire: some are not counted and keep nobody quiet", alerts=len(records))
         self.around.rebuild(ruleset, records, incidents, now)
@@ -203,6 +173,8 @@ class Batch:
             violations=tuple(name.partition(":")[0] for _number, name in unit.broken),
             lateness=tuple(run.lateness),
             asks=self.around.asks,
+            muted=tuple(unit.newly_muted.values()),
+            held_back=self.around.held_back(),
             at=now,
         )
         return written, unit.world
@@ -277,7 +249,7 @@ class _Run:
             return self._keep_letter(command)
         return result
 
-    def _dispatch(self, index: int, command: Command | Due) -> object:  # noqa: C901 - one branch for each command
+    def _dispatch(self, index: int, command: Command | Due) -> object:
         unit = self.unit
         match command:
             case Ingest():
@@ -302,14 +274,10 @@ class _Run:
                 handlers.stranger(unit, command)
             case Remark():
                 unit.record(command.kind, command.body)
-            case AddOverride():
-                return overriding.add_override(unit, command)
-            case CancelOverride():
-                return overriding.cancel_override(unit, command)
-            case SwapShifts():
-                return overriding.swap_shifts(unit, command)
-            case RememberFeed():
-                overriding.remember_feed(unit, command)
+            case AddOverride() | CancelOverride() | SwapShifts() | RememberFeed():
+                return overriding.run(unit, command)
+            case AddSilence() | ExpireSilence():
+                return suppressing.run(unit, command)
             case Arm() | Measured() | Due():
                 return self._own(command)
         return None
@@ -334,6 +302,7 @@ class _Run:
             self._guarded(unit, partial(own_alerts.take_in, unit))
         if unit.around.needed:
             unit.around.closed(unit.closed)
+        if unit.around.has_due:
             self._guarded(unit, lambda: intake.look_soon(unit, unit.around.take_due()))
 
     def _due(self, command: Due) -> int:

@@ -13,6 +13,7 @@ from typing import TypeAlias
 from escalatord.core.alert import Alert, Severity
 from escalatord.core.events import Ack, Note, PageNext, PassOn, Resolve, Snooze, Unack
 from escalatord.core.incident import Attempt, Incident, Reason, Via
+from escalatord.core.mutes import Silence
 from escalatord.core.rules import Verdict
 from escalatord.core.schedule import Override
 from escalatord.store.rows import OutboxRow
@@ -242,6 +243,52 @@ class RememberFeed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AddSilence:
+    """What matches is quiet for a while, in force at once or later (`silence.start`). → `Silenced`."""
+
+    silence: Silence
+    via: Via
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpireSilence:
+    """A silence ends now; what it held back is looked at at once. → `Silenced`."""
+
+    id: int
+    by: str
+    via: Via
+
+
+class SilenceReason(StrEnum):
+    """What came of a wish about silences."""
+
+    ADDED = "added"
+    EXPIRED = "expired"
+    UNKNOWN_SILENCE = "unknown_silence"
+    NO_WHY = "no_why"
+    ENDS_FIRST = "ends_first"
+    PAST = "past"
+    TOO_LONG = "too_long"
+    TOO_FAR = "too_far"
+    TOO_MANY = "too_many"
+    MATCHES_ALL = "matches_all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silenced:
+    """What it came to: why, the silence it is about (None when nothing changed), and the instant.
+
+    `firing` counts the alerts that fire and match; of these `paging` are in an incident.
+    """
+
+    reason: SilenceReason
+    silence: Silence | None = None
+    firing: int = 0
+    paging: int = 0
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
     """The engine's own, at a start and with new rules: see that every rule that makes alerts has its clock. → None."""
 
@@ -269,10 +316,12 @@ Command: TypeAlias = (
     | CancelOverride
     | SwapShifts
     | RememberFeed
+    | AddSilence
+    | ExpireSilence
     | Arm
     | Measured
 )
-Result: TypeAlias = Ingested | Answered | tuple[Claimed, ...] | Overridden | None
+Result: TypeAlias = Ingested | Answered | tuple[Claimed, ...] | Overridden | Silenced | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,10 +27,11 @@ from escalatord.core.rules import Verdict
 from escalatord.core.ruleset import Ruleset, World
 from escalatord.engine import intake
 from escalatord.engine.asking import Asker
-from escalatord.engine.batch import Batch, Written
+from escalatord.engine.batch import Batch
 from escalatord.engine.commands import Arm, Changed, Command, Ingest, Ingested, PeopleGone, Result
 from escalatord.engine.handlers import Due
 from escalatord.engine.known import KnownBodies
+from escalatord.engine.written import Written
 from escalatord.errors import EscalatordError, StoreUnavailableError
 from escalatord.store.store import Store
 from escalatord.store.tx import Tx
@@ -165,6 +166,11 @@ class Engine:
         return await loop.run_in_executor(
             self._writer, lambda: intake.explain(self.ruleset, around, known, alerts, now)
         )
+
+    async def held_by(self, keys: Sequence[str]) -> Mapping[str, int]:
+        """Return how many alerts that fire each of these mutes holds back, alone or with others."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._writer, self._batch.around.held_by, keys)
 
     @contextmanager
     def watch(self) -> Iterator["asyncio.Queue[Changed]"]:

@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from escalatord.core.alert import Alert, AlertStatus, Severity
+from escalatord.core.alert import Alert, AlertStatus
 from escalatord.core.evaluate import evaluate
-from escalatord.core.events import AlertFired, AlertSettled
+from escalatord.core.events import AlertSettled
 from escalatord.core.grouping import AdmissionKind, admit, incident_key
 from escalatord.core.incident import Cause, Incident, State
-from escalatord.core.policy import Policy
-from escalatord.core.rules import AlertRecord, RuleReason, Verdict
+from escalatord.core.mutes import SuppressedBy
+from escalatord.core.rules import AlertRecord, Verdict
 from escalatord.core.ruleset import Ruleset
+from escalatord.core.suppress import going_on
 from escalatord.core.values import replace
 from escalatord.engine.commands import Accepted, Ingest, Ingested
+from escalatord.engine.fired import Told, fired
 from escalatord.engine.surroundings import Surroundings
 from escalatord.engine.unit import Unit
 
@@ -28,6 +30,7 @@ LAST_SEEN_SECONDS = 60.0
 RESOLVED_BY_HAND_HOLD_SECONDS = 900.0
 """How long an alert that still fires after a human resolved its incident is left in peace before it opens a new one."""
 ALERTS_LOOKED_AFTER_MAX = 10_000
+REASON_SUPPRESSED = "suppressed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +47,7 @@ class Judged:
     verdict: Verdict | None = None
     key: str = ""
     version: int = 0
+    newly_muted: bool = False
 
 
 def judge(unit: Unit, command: Ingest) -> tuple[Judged, ...]:
@@ -124,7 +128,10 @@ def explain(
             if admission.record is not None:
                 if admission.kind is AdmissionKind.NEW:
                     around.began(admission.record, now)
-                verdicts.append(evaluate(ruleset, admission.record, now, around))
+                verdict = evaluate(ruleset, admission.record, now, around)
+                by = verdict.suppressed
+                stays = admission.record.severity is not None and by is not None and not by.apply_to_open
+                verdicts.append(going_on(verdict) if stays else verdict)
     finally:
         around.undo(mark)
     return tuple(verdicts)
@@ -169,17 +176,35 @@ def _evaluated(unit: Unit, record: AlertRecord, kind: AdmissionKind) -> Judged:
         else:
             around.changed(record, unit.now)
     verdict = evaluate(unit.world.ruleset, record, unit.now, around)
-    record = replace(record, held=verdict.held, due_at=verdict.next_at)
+    last = record.suppressed
+    newly_muted = verdict.suppressed is not None and (last is None or last.ended_at is not None)
+    record = replace(record, held=verdict.held, due_at=verdict.next_at, suppressed=_mute_of(unit, record, verdict))
     remember(unit, record, verdict)
     if around.needed:
         around.judged(record, verdict)
     key = ""
-    if verdict.severity:
+    if verdict.pages:
         # an exception has incidents of its own: nothing that is open already may swallow it
         policy = verdict.policies[0]
         scope = f"{policy}!{verdict.rule}" if verdict.cause is Cause.EXCEPTION else policy
         key = incident_key(verdict, record.alert, scope)
-    return Judged(alert=record.alert, kind=kind, record=record, verdict=verdict, key=key, version=around.version)
+    return Judged(
+        alert=record.alert,
+        kind=kind,
+        record=record,
+        verdict=verdict,
+        key=key,
+        version=around.version,
+        newly_muted=newly_muted,
+    )
+
+
+def _mute_of(unit: Unit, record: AlertRecord, verdict: Verdict) -> SuppressedBy | None:
+    """Return what mutes an alert now, else what did last, and until when."""
+    last = record.suppressed
+    if verdict.suppressed is not None or last is None or last.ended_at is not None:
+        return verdict.suppressed or last
+    return replace(last, ended_at=unit.now)
 
 
 def _known_key(unit: Unit, item: Judged) -> Judged:
@@ -192,7 +217,7 @@ def _known_key(unit: Unit, item: Judged) -> Judged:
 def _may_quiet(unit: Unit, item: Judged) -> bool:
     """Return whether an alert would open or join an incident that keeps others quiet."""
     names = unit.around.cause_names
-    if not names or item.verdict is None or item.verdict.severity is None:
+    if not names or item.verdict is None or item.verdict.pages is None:
         return False
     return item.verdict.rule in names or item.verdict.policies[0] in names
 
@@ -220,11 +245,12 @@ def _act(unit: Unit, item: Judged) -> Accepted:
             assert_never(item.kind)
 
 
-def settle(unit: Unit, record: AlertRecord, why: str = "") -> None:
-    """Let an alert leave its incident: its sender says that it is over, or its rules let go of it, and `why`."""
+def settle(unit: Unit, record: AlertRecord, why: str = "", muted_by: str = "") -> None:
+    """Let an alert leave its incident: its sender says that it is over, its rules let go of it (`why`), or a mute."""
     incident = unit.incident(record.incident) if record.incident else None
     if incident is not None and incident.state is not State.RESOLVED and record.severity is not None:
-        event = AlertSettled(fingerprint=record.alert.fingerprint, severity=record.severity, why=why)
+        fingerprint, severity = record.alert.fingerprint, record.severity
+        event = AlertSettled(fingerprint=fingerprint, severity=severity, why=why, muted_by=muted_by)
         unit.happen(incident, event)
     place = (record.alert.source, record.alert.fingerprint)
     unit.put(unit.alerts, place, replace(record, severity=None))
@@ -238,6 +264,10 @@ def _fire(unit: Unit, item: Judged, record: AlertRecord) -> Accepted:
     verdict = item.verdict
     current = unit.incident(record.incident) if record.incident else None
     attached = current is not None and current.state is not State.RESOLVED
+    if verdict is not None and verdict.suppressed is not None:
+        if not (attached and record.severity is not None) or _reaches(verdict, current):
+            return _muted(unit, item, record, current if attached else None)
+        return _go_on(unit, item, record)
     if verdict is None or verdict.severity is None:
         return _below(unit, item, record, current if attached else None)
     # one whose rules had let go of it was not closed by hand
@@ -259,7 +289,8 @@ def _page(unit: Unit, item: Judged, record: AlertRecord, current: Incident | Non
     opens = current is None
     number = unit.next_number() if current is None else current.number
     previous = record.severity if current is not None and record.incident == number else None
-    event = _event(unit, item, number, verdict.severity, previous)
+    told = Told(number=number, key=item.key, severity=verdict.severity, previous=previous)
+    event = fired(unit.world.ruleset, item.alert, verdict, told, record.suppressed)
     outcome = unit.happen(current, event, {policy.hash: policy for policy in event.policies})
     place = (record.alert.source, record.alert.fingerprint)
     record = replace(record, incident=number, severity=verdict.severity)
@@ -268,6 +299,32 @@ def _page(unit: Unit, item: Judged, record: AlertRecord, current: Incident | Non
     if outcome.incident is not None:
         unit.around.paged(record, outcome.incident)
     return _accepted(item, number, new=opens or previous is None, changed=True, reason=outcome.reason.value)
+
+
+def _reaches(verdict: Verdict, current: Incident | None) -> bool:
+    """Return whether a mute takes an alert out of its open incident; an exception's it never does."""
+    by = verdict.suppressed
+    return by is not None and by.apply_to_open and current is not None and current.cause is not Cause.EXCEPTION
+
+
+def _muted(unit: Unit, item: Judged, record: AlertRecord, current: Incident | None) -> Accepted:
+    """It pages nobody for as long as it is muted; what it paged before is called off."""
+    by = record.suppressed
+    if by is not None and item.newly_muted:
+        unit.put(unit.newly_muted, (record.alert.source, record.alert.fingerprint), by.kind)
+    if by is not None and current is not None and record.severity is not None:
+        settle(unit, record, muted_by=by.say)
+    return _accepted(item, 0, new=item.kind is AdmissionKind.NEW, changed=True, reason=REASON_SUPPRESSED)
+
+
+def _go_on(unit: Unit, item: Judged, record: AlertRecord) -> Accepted:
+    """A mute that began later leaves what is open alone: the alert goes on in its incident as if there were none."""
+    verdict = going_on(item.verdict) if item.verdict is not None else None
+    record = replace(record, suppressed=None)
+    remember(unit, record, verdict)
+    if verdict is not None and unit.around.needed:
+        unit.around.judged(record, verdict)
+    return _fire(unit, replace(item, verdict=verdict, version=unit.around.version), record)
 
 
 def _below(unit: Unit, item: Judged, record: AlertRecord, current: Incident | None) -> Accepted:
@@ -289,50 +346,6 @@ def _after_hand_resolve(unit: Unit, item: Judged, record: AlertRecord, closed: I
         return _accepted(item, closed.number, new=False, changed=True)
     fresh = replace(record, incident=0, severity=None)
     return _page(unit, item, fresh, None)
-
-
-def _event(unit: Unit, item: Judged, number: int, severity: Severity, previous: Severity | None) -> AlertFired:
-    verdict = item.verdict
-    assert verdict is not None  # noqa: S101 - seen by the caller
-    ruleset = unit.world.ruleset
-    alert = item.alert
-    links = dict(alert.links)
-    service = ruleset.services.get(verdict.service)
-    if service is not None and service.runbook:
-        links.setdefault("runbook", service.runbook)
-    return AlertFired(
-        number=number,
-        key=item.key,
-        source=alert.source,
-        fingerprint=alert.fingerprint,
-        title=alert.title,
-        summary=alert.summary,
-        links=links,
-        service=verdict.service,
-        severity=severity,
-        previous=previous,
-        cause=verdict.cause,
-        rule=verdict.rule,
-        policies=_policies(ruleset, verdict),
-        start_at=verdict.start_at,
-        repage=verdict.repage,
-        truncated=alert.truncated,
-        why={"reasons": [_reason(reason) for reason in verdict.reasons], "rules": ruleset.hash},
-    )
-
-
-def _policies(ruleset: Ruleset, verdict: Verdict) -> tuple[Policy, ...]:
-    return tuple(ruleset.policies[name] for name in verdict.policies)
-
-
-def _reason(reason: RuleReason) -> dict[str, object]:
-    return {
-        "rule": reason.rule,
-        "kind": reason.kind,
-        "severity": reason.severity.value if reason.severity else None,
-        "say": reason.say,
-        "predicates": [list(predicate) for predicate in reason.predicates],
-    }
 
 
 def _accepted(item: Judged, incident: int, *, new: bool, changed: bool, reason: str = "") -> Accepted:

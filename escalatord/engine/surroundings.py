@@ -1,4 +1,4 @@
-"""What rules look at beside an alert, kept in memory: other alerts, open causes, answers of Prometheus.
+"""What rules look at beside an alert, kept in memory: other alerts, open causes, silences, answers of Prometheus.
 
 - It holds what is committed, and what the transaction under way has changed: `mark` and `undo` take back what a command
   (or all of them) did, `keep` makes it stay. Only the writer thread touches it.
@@ -7,6 +7,7 @@
   brings the change stores their new deadline. Nothing is polled, and nothing is lost with the process.
 - A rule's alerts are counted together when they have the same `group_by` values. An outcome that time alone changes is
   each alert's own deadline; here only events count: every alert of the group is looked at when one turns an outcome.
+- What is muted is held here by what mutes it, so that it is looked at again when that is taken away before its time.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -22,8 +23,10 @@ from escalatord.core.facts import TALLIED_FACTS, comparisons, count, holds
 from escalatord.core.grouping import group_of
 from escalatord.core.incident import Incident
 from escalatord.core.matchers import MatcherIndex
+from escalatord.core.mutes import NO_SILENCES, Inhibit, MuteKind, Silence, Silences
 from escalatord.core.rules import AlertRecord, Comparison, ThresholdRule, Verdict
 from escalatord.core.ruleset import Ruleset
+from escalatord.core.suppress import going_on
 from escalatord.engine.relation import Place, Relation
 
 ANSWERS_MAX = 10_000
@@ -52,6 +55,7 @@ class Surroundings:
         self._answers: dict[str, Answer] = {}
         self.version = 0
         """Grows when a cause begins or ends: what was judged before may come out otherwise now."""
+        self._silences = NO_SILENCES
         self._take(ruleset)
 
     def _take(self, ruleset: Ruleset) -> None:
@@ -61,10 +65,12 @@ class Surroundings:
         self._counting = {each.rule.name: each for each in counting if each is not None}
         self._order = tuple(self._counting.values())
         self._index = MatcherIndex([each.rule.match for each in self._order])
-        self.cause_names = frozenset(one.open for rule in ruleset.thresholds for one in rule.unless if one.open)
+        inhibits = [mute for mute in ruleset.suppress if isinstance(mute, Inhibit)]
+        quiet = {one.open for rule in ruleset.thresholds for one in rule.unless if one.open}
+        self.cause_names = frozenset(quiet | {mute.when for mute in inhibits})
         """Rules and policies whose open incidents keep others quiet."""
         asks = any(fact.query is not None for fact in ruleset.facts.values())
-        self.needed = bool(self._counting or self.cause_names or asks)
+        self.needed = bool(self._counting or self.cause_names or asks or ruleset.suppress or self._silences)
         """Whether any rule looks around at all: where none does, nothing is kept."""
         absent = [rule for rule in ruleset.thresholds if rule.absent is not None]
         self._absent = tuple(absent)
@@ -76,6 +82,9 @@ class Surroundings:
         self._begun: dict[Scope, list[Beginning]] = {}
         self._causes: Relation[str, OpenCause] = Relation(self._log)
         self._quiet: Relation[str, None] = Relation(self._log)
+        self._touched: Relation[str, None] = Relation(self._log)
+        self._muted: Relation[str, None] = Relation(self._log)
+        self._held: Relation[MuteKind, None] = Relation(self._log)
         self._asking: Relation[str, None] = Relation(self._log)
         self._due: dict[Place, None] = {}
         self._taken: list[Place] = []
@@ -94,7 +103,7 @@ class Surroundings:
 
         Who was quiet until now, and who would be paged now and is not, is looked at again.
         """
-        quiet = list(self._quiet.places())
+        quiet = [*self._quiet.places(), *self._muted.places()]
         self._take(ruleset)
         known = list(records)
         for record in known:
@@ -108,11 +117,14 @@ class Surroundings:
         for group in self._begun.values():
             group.sort(key=lambda beginning: beginning.at)
             del group[:-BEGUN_MAX]
+        applies = any(mute.apply_to_open for mute in ruleset.suppress)
         for record in known:
             if record.firing:
                 verdict = evaluate(ruleset, record, now, self)
-                self.judged(record, verdict)
-                if verdict.severity is not None and record.severity is None:
+                paged = record.severity is not None and record.incident in incidents
+                self.judged(record, going_on(verdict) if paged else verdict)
+                now_pages = verdict.pages is not None and record.severity is None
+                if now_pages or (paged and applies and _muted_soon(record, verdict)):
                     quiet.append(place_of(record))
         self.keep()
         self._due = dict.fromkeys(quiet)
@@ -146,6 +158,11 @@ class Surroundings:
         return self._taken
 
     @property
+    def has_due(self) -> bool:
+        """Return whether any alert is worth another look."""
+        return bool(self._due)
+
+    @property
     def asks(self) -> tuple[str, ...]:
         """Return the queries to which this transaction wants an answer."""
         return tuple(self._asks)
@@ -177,6 +194,18 @@ class Surroundings:
         """Return the last answer to a query."""
         return self._answers.get(query)
 
+    def silences(self) -> Silences:
+        """Return the silences in force, and those to come."""
+        return self._silences
+
+    def held_back(self) -> dict[MuteKind, int]:
+        """Return how many alerts that fire are muted, by the way that lasts longest."""
+        return {kind: len(self._held.of(kind)) for kind in MuteKind}
+
+    def held_by(self, keys: Iterable[str]) -> dict[str, int]:
+        """Return how many alerts that fire each of these mutes holds back, alone or with others."""
+        return {key: len(self._muted.of(key)) for key in keys}
+
     # --------------------------------------------------------------------------------------------- what happens
 
     def began(self, record: AlertRecord, now: datetime) -> None:
@@ -204,14 +233,19 @@ class Surroundings:
             before = self._outcomes(scope, now)
             self._firing.leave(scope, place)
             self._compare(scope, now, before, record)
-        self._quiet.put(place, {})
-        self._asking.put(place, {})
+        for relation in (self._quiet, self._touched, self._asking, self._muted):
+            relation.put(place, {})
+        self._held.put(place, {})
 
     def judged(self, record: AlertRecord, verdict: Verdict) -> None:
         """The rules have looked at an alert: remember what it waits for."""
         place = place_of(record)
         self._quiet.put(place, dict.fromkeys(verdict.quiet_for))
         self._asking.put(place, dict.fromkeys(verdict.asks))
+        self._touched.put(place, dict.fromkeys(verdict.touched_by))
+        by = verdict.suppressed
+        self._muted.put(place, dict.fromkeys(by.keys if by is not None else ()))
+        self._held.put(place, {by.kind: None} if by is not None else {})
         self._asks.update(dict.fromkeys(verdict.asks))
 
     def paged(self, record: AlertRecord, incident: Incident) -> None:
@@ -223,6 +257,7 @@ class Surroundings:
                 if place not in self._causes.of(name):
                     self._causes.enter(name, place, cause)
                     self._turn()
+                    self._look_at(self._touched.of(name))
 
     def settled(self, place: Place) -> None:
         """An alert left its incident: whoever was quiet because of it is looked at again."""
@@ -238,6 +273,21 @@ class Surroundings:
         ]
         for place in dict.fromkeys(over):
             self.settled(place)
+
+    def silence(self, silences: Iterable[Silence]) -> None:
+        """Let these silences be those there are."""
+        before, needed = self._silences, self.needed
+        self._silences = Silences(tuple(silences))
+        self.needed = self.needed or bool(self._silences)
+
+        def undo() -> None:
+            self._silences, self.needed = before, needed
+
+        self._log.append(undo)
+
+    def unmuted(self, key: str) -> None:
+        """A mute is taken away before its time: what it held back is looked at again."""
+        self._look_at(self._muted.of(key))
 
     def answered(self, query: str, value: float | None, now: datetime) -> None:
         """Prometheus has answered (None: not with a number): whoever waits for it is looked at again."""
@@ -308,6 +358,13 @@ class Surroundings:
 def place_of(record: AlertRecord) -> Place:
     """Return the identity of an alert."""
     return record.alert.source, record.alert.fingerprint
+
+
+def _muted_soon(record: AlertRecord, verdict: Verdict) -> bool:
+    """Return whether an alert that paged is to be muted now, or at an instant before it would be looked at anyway."""
+    applies = verdict.suppressed is not None and verdict.suppressed.apply_to_open
+    sooner = verdict.next_at is not None and (record.due_at is None or verdict.next_at < record.due_at)
+    return applies or sooner
 
 
 def _scope(rule: ThresholdRule, record: AlertRecord) -> Scope:

@@ -14,6 +14,7 @@ from escalatord.core.escalation import step
 from escalatord.core.events import AlertFired, Effect, Event, Notify, Outcome, Record, Withdraw
 from escalatord.core.incident import Attempt, Incident, NoticeKind, Reason, State, Via
 from escalatord.core.invariants import violations
+from escalatord.core.mutes import MuteKind
 from escalatord.core.policy import Policy
 from escalatord.core.rules import AlertRecord, Verdict
 from escalatord.core.ruleset import World
@@ -50,6 +51,7 @@ class Unit:
         self.alerts: dict[tuple[str, str], AlertRecord] = {}
         self.changed_alerts: dict[tuple[str, str], Verdict | None] = {}
         self.seen_alerts: dict[tuple[str, str], None] = {}
+        self.newly_muted: dict[tuple[str, str], MuteKind] = {}
         self.journal: list[JournalEntry] = []
         self.outbox: list[OutboxRow] = []
         self.attempts: dict[str, OutboxRow] = {}

@@ -205,9 +205,14 @@ class _Teller:
 
     def resolved(self, entry: JournalEntry) -> Line:
         by = f" by {entry.body['by']}" if entry.body.get("by") else ""
+        if entry.body.get("outcome") == "suppressed":
+            return self._line(entry, "muted while it still fires", str(entry.body.get("muted_by", "")))
         never = ", nobody had acked" if entry.body.get("outcome") == "resolved_unacked" else ""
         open_for = format_duration(float(str(entry.body["seconds"])))
         return self._line(entry, f"resolved{by}", f"open {open_for}{never}")
+
+    def muted(self, entry: JournalEntry) -> Line:
+        return self._line(entry, "an alert that still fires is muted", str(entry.body.get("why", "")))
 
     def statutory(self, entry: JournalEntry) -> Line:
         people = tuple(dict.fromkeys(row.person for row in self._peek(entry, NoticeKind.STATUTORY)))
@@ -327,6 +332,7 @@ WORDS: Mapping[str, Callable[[_Teller, JournalEntry], Line]] = {
     "severity_raised": _Teller.raised,
     "joined": _Teller.joined,
     "resolved": _Teller.resolved,
+    "suppressed": _Teller.muted,
     "statutory": _Teller.statutory,
     "ack_asked": _Teller.asked,
 }

@@ -31,6 +31,7 @@ _since = (
     .order_by(alerts.c.opened_at.desc())
     .limit(bindparam("limit"))
 )
+_firing = _record.where(alerts.c.firing).order_by(alerts.c.opened_at.desc()).limit(bindparam("limit"))
 _of_source = _record.where(alerts.c.source == bindparam("from_source")).limit(bindparam("limit"))
 _recent = _record.order_by(alerts.c.opened_at.desc()).limit(bindparam("limit"))
 _verdict = select(alerts.c.verdict).where(
@@ -70,6 +71,11 @@ def due(connection: Connection, now: datetime, limit: int) -> list[AlertRecord]:
 def since(connection: Connection, at: datetime, limit: int) -> list[AlertRecord]:
     """Return alerts that fire, or were heard of since `at`, the newest episodes first."""
     return [_alert(*row) for row in connection.execute(_since, {"since": to_micros(at), "limit": limit})]
+
+
+def firing(connection: Connection, limit: int) -> list[AlertRecord]:
+    """Return alerts that fire, the newest episodes first."""
+    return [_alert(*row) for row in connection.execute(_firing, {"limit": limit})]
 
 
 def of_source(connection: Connection, source: str, limit: int) -> list[AlertRecord]:

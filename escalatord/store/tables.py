@@ -26,7 +26,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 
 metadata = MetaData(naming_convention={"pk": "%(table_name)s_pk", "uq": "%(table_name)s_%(column_0_N_name)s_unique"})
 
@@ -214,6 +214,22 @@ overrides = Table(
     Column("made_by", Text, nullable=False),
 )
 Index("overrides_end", overrides.c.end_at)
+
+silences = Table(
+    "silences",
+    metadata,
+    Column("id", Sequence, primary_key=True, autoincrement=True),
+    Column("kind", String(16), nullable=False),
+    Column("matchers", Text, nullable=False),
+    Column("start_at", BigInteger, nullable=False),
+    Column("end_at", BigInteger, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("apply_to_open", Boolean, nullable=False),
+    # A silence is named by its number in the journal: none is given twice.
+    sqlite_autoincrement=True,
+)
+Index("silences_end", silences.c.end_at)
 
 unreachable = Table(
     "unreachable",

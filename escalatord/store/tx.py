@@ -11,10 +11,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from escalatord.core.incident import Attempt, Incident, State
+from escalatord.core.mutes import Silence
 from escalatord.core.policy import Policy
 from escalatord.core.rules import AlertRecord
 from escalatord.core.schedule import Override
-from escalatord.store import alerts, answers, incidents, journal, outbox, runtime
+from escalatord.store import alerts, answers, incidents, journal, outbox, runtime, silences
 from escalatord.store.alerts import Judged
 from escalatord.store.incidents import ConflictError, OpenCount
 from escalatord.store.rows import CodeRow, DeadLetter, JournalEntry, JournalRow, LinkRow, OutboxRow, TokenRow
@@ -96,6 +97,10 @@ class Tx:
     def alerts_since(self, at: datetime, limit: int) -> list[AlertRecord]:
         """Return alerts that fire, or were heard of since `at`, the newest episodes first."""
         return alerts.since(self._connection, at, limit)
+
+    def firing_alerts(self, limit: int) -> list[AlertRecord]:
+        """Return alerts that fire, the newest episodes first."""
+        return alerts.firing(self._connection, limit)
 
     def alerts_of_source(self, source: str, limit: int) -> list[AlertRecord]:
         """Return what is known of a source's alerts."""
@@ -259,6 +264,18 @@ class Tx:
     def end_override(self, number: int, at: datetime) -> Override | None:
         """Let an override end at `at` (forget it when it has not begun); return it as it was, None = there is none."""
         return runtime.end_override(self._connection, number, at)
+
+    def silences(self, now: datetime) -> list[Silence]:
+        """Return the silences that have not ended by `now`, in the order in which they were made."""
+        return silences.load(self._connection, now)
+
+    def add_silence(self, silence: Silence) -> int:
+        """Keep a silence and return its number; `silence.id` is ignored."""
+        return silences.add(self._connection, silence)
+
+    def end_silence(self, number: int, at: datetime) -> Silence | None:
+        """Let a silence end at `at`; return it as it was, None = there is none, or it is over."""
+        return silences.end(self._connection, number, at)
 
     def unreachable(self) -> frozenset[tuple[str, str]]:
         """Return the (person, address key) pairs that cannot be reached."""

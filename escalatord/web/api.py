@@ -14,7 +14,7 @@ from escalatord.web.answers import answer, refuse
 from escalatord.web.asking import json_object, number_of, via_of
 from escalatord.web.duty_json import SHIFTS_DAYS_MAX, duties
 from escalatord.web.human import VERBS, raising, speaker
-from escalatord.web.incidents_json import NOTHING_CHANGED, detail, names_of, summary
+from escalatord.web.incidents_json import NOTHING_CHANGED, detail, names_of, summary, suppressed_json
 from escalatord.web.middleware import principal_of
 from escalatord.web.openapi import document
 from escalatord.web.parts import PARTS, Handler, Route, WebParts
@@ -146,6 +146,7 @@ async def one_alert(request: web.Request) -> web.Response:
             "severity": found.severity,
             "incident": found.incident or None,
             "looks_again_at": found.due_at,
+            "suppressed": suppressed_json(found),
             "verdict": verdict,
         }
     )

@@ -18,6 +18,8 @@ from escalatord.web import (
     login,
     oncall_pages,
     pages,
+    silence_pages,
+    silences_api,
     sim_pages,
     static,
 )
@@ -62,12 +64,14 @@ def all_routes(parts: WebParts) -> list[Route]:
         *lifecycle.routes(reloadable=parts.reload is not None),
         *api.routes(),
         *duty_api.routes(),
+        *silences_api.routes(),
         *ack_page.routes(),
         *callbacks.routes(),
         *live.routes(),
         *login.routes(),
         *pages.routes(),
         *oncall_pages.routes(),
+        *silence_pages.routes(),
         *sim_pages.routes(),
         *static.routes(),
     ]

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from escalatord.core.alert import Severity
 from escalatord.core.incident import Incident, State, TimerKind, TrackState
+from escalatord.core.telling import muted_by
 from escalatord.core.units import format_duration
 from escalatord.store.rows import OutboxRow
 from escalatord.web.incidents_json import CLIMB_TIMERS, delivered, last_delivery, paging
@@ -76,7 +77,7 @@ def truth(incident: Incident, names: Mapping[str, str], now: datetime) -> str:
     """Return who has it, or who is being asked, in one sentence."""
     if incident.state is State.RESOLVED:
         by = f" by {names.get(incident.resolved_by, incident.resolved_by)}" if incident.resolved_by else ""
-        return f"Over{by}."
+        return f"Muted while it still fires: {muted}." if (muted := muted_by(incident)) else f"Over{by}."
     owner = names.get(incident.acknowledged_by, incident.acknowledged_by)
     if incident.state is State.ACKNOWLEDGED:
         since = f" for {span_between(incident.acknowledged_at, now)}" if incident.acknowledged_at else ""

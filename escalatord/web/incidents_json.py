@@ -81,6 +81,7 @@ def summary(incident: Incident, names: Mapping[str, str]) -> dict[str, object]:
         "recovered_at": incident.recovered_at,
         "resolved_at": incident.resolved_at,
         "resolved_by": incident.resolved_by or None,
+        "muted_by": incident.muted_by or None,
         "next_tier_at": climb,
         "alerts": incident.alerts,
         "firing": sum(incident.firing),
@@ -185,8 +186,26 @@ def _alert(record: AlertRecord) -> dict[str, object]:
         "ends_at": record.alert.ends_at,
         "received_at": record.opened_at,
         "last_seen_at": record.last_seen_at,
+        "suppressed": suppressed_json(record),
         "labels": dict(record.alert.labels),
         "annotations": dict(record.alert.annotations),
+    }
+
+
+def suppressed_json(record: AlertRecord) -> dict[str, object] | None:
+    """Return what mutes an alert now, None when nothing does."""
+    by = record.suppressed
+    if by is None or by.ended_at is not None or not record.firing:
+        return None
+    return {
+        "kind": by.kind,
+        "by": by.by,
+        "why": by.why,
+        "what": by.what,
+        "since": by.since,
+        "until": by.until,
+        "incident": by.incident or None,
+        "say": by.say,
     }
 
 

@@ -100,6 +100,30 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         say="Return a schedule as iCalendar text, with the address to subscribe to it.",
         answers={200: "Object", 404: "Error"},
     ),
+    ("GET", "/api/v1/silences"): Operation(
+        say="List what mutes, of the rules (id null) and made at run time, and the newest alerts that are muted.",
+        answers={200: "Object"},
+    ),
+    ("POST", "/api/v1/silences"): Operation(
+        say="Mute what matches for a while. Exceptions and statutory clocks still page.",
+        body={
+            "matchers": {**TEXT, "examples": ['service="checkout", env!="prod"']},
+            "from": {**WHEN, "description": "Default: now. Times without a zone are UTC."},
+            "to": WHEN,
+            "for": {**TEXT, "description": "A duration such as 2h, instead of `to`; at most 30d."},
+            "why": {**TEXT, "description": "Told to whoever asks why nobody was paged."},
+            "apply_to_open": {**FLAG, "description": "Also take what matches out of open incidents."},
+            "kind": {"enum": ["silence", "maintenance"], "description": "As what it is announced."},
+            **BY,
+        },
+        needs=("matchers", "why"),
+        answers={201: "Object", 400: "Error", 403: "Error", 409: "Error"},
+    ),
+    ("DELETE", "/api/v1/silences/{id}"): Operation(
+        say="Let a silence end now; what it held back and still fires is judged again at once.",
+        query={"by": BY["by"], "via": SPEAKER["via"]},
+        answers={200: "Object", 403: "Error", 404: "Error"},
+    ),
     ("GET", "/api/v1/incidents"): Operation(
         say="List incidents, newest first.",
         query={
@@ -192,6 +216,7 @@ def _incident() -> dict[str, object]:
         "acknowledged_via": {"enum": [*Via, None]},
         "recovered_at": INSTANT_OR_NULL,
         "resolved_at": INSTANT_OR_NULL,
+        "muted_by": {**TEXT_OR_NULL, "description": "Which mute took its last alert away while that still fired."},
         "next_tier_at": INSTANT_OR_NULL,
     }
     return _object(properties, *properties)

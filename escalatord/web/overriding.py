@@ -53,9 +53,8 @@ def adding(ruleset: Ruleset, content: Content, who: Speaker, now: datetime) -> A
     schedule = text_of(content, "schedule", needed=True)
     zone = _zone(ruleset, schedule)
     start = when(content, "from", zone) or now
-    lasting = text_of(content, "for")
-    if lasting:
-        end = start + _lasting(lasting)
+    if text_of(content, "for"):
+        end = start + lasting(content, "for")
     else:
         found = when(content, "to", zone, later=True)
         if found is None:
@@ -66,7 +65,7 @@ def adding(ruleset: Ruleset, content: Content, who: Speaker, now: datetime) -> A
         person=text_of(content, "person", needed=True),
         start=start,
         end=end,
-        why=_line(content, "why"),
+        why=line_of(content, "why"),
         by=who.person,
         via=who.via,
     )
@@ -79,7 +78,7 @@ def swapping(ruleset: Ruleset, content: Content, who: Speaker) -> SwapShifts:
         schedule=schedule,
         people=(text_of(content, "person", needed=True), text_of(content, "with", needed=True)),
         after=when(content, "after", _zone(ruleset, schedule)),
-        why=_line(content, "why"),
+        why=line_of(content, "why"),
         by=who.person,
         via=who.via,
     )
@@ -94,6 +93,19 @@ def when(content: Content, key: str, zone: str, *, later: bool = False) -> datet
         return parse_when(text[:WHEN_CHARACTERS_MAX], zone, later=later)
     except ValueError as error:
         raise BadInputError("E101", f"/{key}", str(error)) from None
+
+
+def lasting(content: Content, key: str) -> timedelta:
+    """Return the duration a field names; raise BadInputError when it is none."""
+    try:
+        return timedelta(seconds=parse_duration_seconds(text_of(content, key)))
+    except (ValueError, OverflowError) as error:
+        raise BadInputError("E101", f"/{key}", str(error)) from None
+
+
+def line_of(content: Content, key: str) -> str:
+    """Return a field as one line."""
+    return " ".join(text_of(content, key).split())
 
 
 def said(done: Overridden, ruleset: Ruleset) -> str:
@@ -113,14 +125,3 @@ def said(done: Overridden, ruleset: Ruleset) -> str:
 def _zone(ruleset: Ruleset, schedule: str) -> str:
     found = ruleset.schedules.get(schedule)
     return found.timezone if found else "UTC"
-
-
-def _lasting(text: str) -> timedelta:
-    try:
-        return timedelta(seconds=parse_duration_seconds(text))
-    except (ValueError, OverflowError) as error:
-        raise BadInputError("E101", "/for", str(error)) from None
-
-
-def _line(content: Content, key: str) -> str:
-    return " ".join(text_of(content, key).split())

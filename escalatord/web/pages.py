@@ -21,6 +21,7 @@ from escalatord.web.middleware import principal_of
 from escalatord.web.parts import PARTS, Route, WebParts
 from escalatord.web.reading import board_of, told, world_at
 from escalatord.web.render import error_page, page
+from escalatord.web.silencing import muting, muting_json
 
 WHAT_WAS_SAID: Mapping[Reason, str] = {
     Reason.OPENED: "Raised: people are being paged.",
@@ -94,6 +95,7 @@ async def board(request: web.Request) -> web.Response:
         "held": cards(found.acknowledged, found.attempts, names, now),
         "closed": cards(found.closed, found.attempts, names, now),
         "duty": duty,
+        "muted": [one for one in muting_json(await muting(engine)) if one["active"]],
     }
     return page(request, "board.html", context)
 

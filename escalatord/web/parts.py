@@ -72,6 +72,10 @@ class EnginePort(Protocol):
         """Return what the rules would make of each alert; commit nothing."""
         ...
 
+    async def held_by(self, keys: Sequence[str]) -> Mapping[str, int]:
+        """Return how many alerts that fire each of these mutes holds back."""
+        ...
+
     def watch(self) -> AbstractContextManager[asyncio.Queue[Changed]]:
         """Return a bounded queue that hears of every commit while the context is open."""
         ...

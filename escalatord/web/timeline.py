@@ -88,7 +88,18 @@ def _acknowledged(body: Body, names: Names) -> str:
 def _resolved(body: Body, names: Names) -> str:
     by = f" by {_person(body, names, 'by')}" if body.get("by") else ""
     never = ", nobody had acknowledged it" if body.get("outcome") == "resolved_unacked" else ""
+    if body.get("outcome") == "suppressed":
+        return f"Muted after {_after(body)}{_note(body, 'muted_by')}"
     return f"Over{by} after {_after(body)}{never}{_note(body, 'decision')}"
+
+
+def _silenced(body: Body, names: Names) -> str:
+    span = f"from {_instant(body, 'start')} until {_instant(body, 'end')}"
+    opened = ", also what is open" if body.get("apply_to_open") else ""
+    return (
+        f"{_person(body, names, 'by')} muted {body.get('matchers')} {span}{opened}"
+        f" ({_words(body.get('mute'))} {body.get('id')}){_note(body, 'why')}"
+    )
 
 
 SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
@@ -111,6 +122,7 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "taken_over": lambda body, names: f"{_person(body, names)} took it over",
     "tier_repaged": lambda body, names: f"Pages {_people(body, names)} again ({_words(body.get('reason'))})",
     "cleared": lambda body, _: f"Alert {body.get('fingerprint')} still fires and pages nobody now{_note(body, 'why')}",
+    "suppressed": lambda body, _: f"Alert {body.get('fingerprint')} still fires and is muted{_note(body, 'why')}",
     "settled": lambda body, _: f"Alert {body.get('fingerprint')} no longer fires",
     "no_receipt": lambda body, names: (
         f"{_channel(body)} to {_person(body, names)}: no receipt in time, so the next method"
@@ -126,9 +138,18 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "snooze_ended": lambda *_: "The snooze ended",
     "passed_on": lambda body, names: f"{_person(body, names)} passed it on",
     "noted": lambda body, names: f"{_person(body, names)} noted{_note(body, 'text')}",
-    "recovered": lambda *_: "Every alert of it has recovered",
+    "recovered": lambda body, _: (
+        f"Every alert of it has recovered or is muted{_note(body, 'muted_by')}"
+        if body.get("muted_by")
+        else "Every alert of it has recovered"
+    ),
     "resolved": _resolved,
     "statutory": lambda body, _: f"Statutory clock {body.get('regime')}: due {_instant(body, 'due_at')}",
+    "silence_added": _silenced,
+    "silence_expired": lambda body, names: (
+        f"{_words(body.get('mute')).capitalize()} {body.get('id')} of {_person(body, names, 'by')} was ended early"
+        f"{_note(body, 'matchers')}"
+    ),
     "would_have_paged": lambda body, _: f"{body.get('rule')} would have paged{_note(body, 'say')}",
     "command_failed": lambda *_: "Something failed here and was taken back; the log has it",
     "invariant_violated": lambda body, _: f"A promise was broken: {_words(body.get('invariant'))}",

@@ -28,6 +28,9 @@ class FakeDaemon:
             def do_GET(self) -> None:
                 self._answer(None)
 
+            def do_DELETE(self) -> None:
+                self._answer(None)
+
             def do_POST(self) -> None:
                 self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"])) or "null"))
 

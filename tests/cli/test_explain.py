@@ -71,6 +71,30 @@ def test_explain_alert_that_paged_nobody_says_which_rule_kept_quiet(ask, fake) -
     assert "asks            users since 01:06:14" in lines
 
 
+def test_explain_alert_that_is_muted_says_by_whom_until_when(ask, fake) -> None:
+    """The severity that it would have stands beside who muted it."""
+    by = {"kind": "silence", "name": "silence 7", "why": "deploy", "by": "ana", "until": "2026-10-24T03:11:14Z"}
+    verdict = {**VERDICT, "severity": "error", "rule": "r", "policies": ["payments"], "suppressed": by}
+    alert = {
+        "source": "am", "fingerprint": "f", "status": "firing", "title": "t", "labels": {}, "severity": None,
+        "starts_at": "2026-10-24T01:06:09Z", "incident": None, "looks_again_at": "2026-10-24T03:11:14Z",
+        "suppressed": {**by, "say": "silence 7 (deploy, by ana)"}, "verdict": verdict,
+    }  # fmt: skip
+    fake.answers["/api/v1/alerts/am/f"] = (200, alert)
+    lines = ask("explain", "am/f").output.splitlines()
+    until = "silence 7 (deploy, by ana) until 2026-10-24 03:11:14 UTC"
+    assert lines[0] == "am/f  firing  suppressed"
+    assert f"muted           {until}" in lines
+    assert f"pages           nobody: {until}" in lines
+    assert "                else error by r, policy payments" in lines
+    waits = {**by, "name": "inhibit", "why": "symptom", "until": None, "incident": 4}
+    fake.answers["/api/v1/alerts/am/f"] = (
+        200,
+        {**alert, "suppressed": None, "verdict": {**verdict, "suppressed": waits}},
+    )
+    assert "nobody: inhibit (symptom, by ana), until INC-4 is over" in ask("explain", "am/f").output
+
+
 def test_explain_a_body_asks_for_a_dry_run(ask, fake, tmp_path: Path) -> None:
     """`--alert FILE` posts the body as it is to the source with `dry_run`, and shows what would page."""
     body = {"alerts": [{"labels": {"alertname": "X"}}]}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from escalatord.cli.sooner import as_of, why_not_sooner
+from escalatord.cli.sooner import as_of, muted_before, why_not_sooner
 from tests.cli.conftest import incident
 
 ONE = "/api/v1/incidents/142"
@@ -52,6 +52,15 @@ def test_nothing_to_tell_is_nothing():
     """One that was paged at once, in its first tier, has no reasons."""
     told = incident(alerts_seen=[], timeline=[], messages=[], first_paged_at="2026-10-24T01:11:15Z")
     assert why_not_sooner(told) == []
+
+
+def test_what_muted_it_before_is_told():
+    """For how long and by whom, from what was stored when it opened; else that nothing did."""
+    by = {"by": "silence 7 (deploy, by ana)", "since": "2026-10-24T01:11:14Z", "until": "2026-10-24T03:41:14Z"}
+    told = incident(timeline=[entry("03:41:14", "opened", "Opened", why={"suppressed": by})])
+    assert muted_before(told) == ["it was muted for 2h30m, until 03:41:14, by silence 7 (deploy, by ana)"]
+    for other in ([entry("01:11:14", "opened", "Opened", why={"raised_by": "ana"})], [entry("01:11:14", "opened")], []):
+        assert muted_before(incident(timeline=other)) == ["no silence matched, and no window or inhibition"]
 
 
 def test_providers_that_took_long_or_nothing_are_told():

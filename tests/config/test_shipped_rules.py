@@ -76,6 +76,7 @@ def test_check_is_clean(loaded: Loaded, at: datetime) -> None:
     assert [str(finding) for finding in (*lint(loaded, at), *proof.findings)] == []
     assert "somebody is in every tier of every track at every minute of 90 days" in proof.claims
     assert "no rule hides an exception (4 of 4 tried by an alert)" in proof.claims
+    assert any(claim.startswith("no silence, window or inhibition holds back an exception") for claim in proof.claims)
 
 
 def test_a_second_human_is_told_soon_enough(loaded: Loaded) -> None:

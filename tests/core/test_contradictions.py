@@ -2,15 +2,21 @@
 
 import random
 from dataclasses import replace
+from datetime import time
 from itertools import product
 
 import pytest
 
+from escalatord.core import contradictions, evaluate
 from escalatord.core.alert import Severity
+from escalatord.core.calendar import Hours
+from escalatord.core.claims import Scene
 from escalatord.core.contradictions import TRAITS, contradiction, covering, hidden_exceptions, outdone
 from escalatord.core.facts import OPERATORS, parse_condition
 from escalatord.core.matchers import MatcherIndex, parse_matchers
+from escalatord.core.mutes import Maintenance, Weekly
 from escalatord.core.rules import AllOf, AnyOf, Condition, Level, Unless
+from escalatord.core.suppress import suppress
 from tests.fakes.rulesets import CRITICAL, ERROR, FACTS, INFO, WARNING, exception, ruleset, threshold
 
 CONTRADICTIONS = [
@@ -199,6 +205,24 @@ def test_an_exception_that_is_not_heard_would_be_told() -> None:
     other = parse_matchers("z=z")
     broken = replace(ruleset((), (rule,)), exception_index=MatcherIndex([other]))
     assert ((rule,), 0) == hidden_exceptions(broken)
+
+
+def test_an_exception_that_could_be_muted_would_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: an evaluation that asks for a mute although an exception matches; in peace nothing would show."""
+    rule = exception("held", ERROR, match="a=b")
+    window = Maintenance(
+        number=1, match=parse_matchers("c=d"), every=Weekly(hours=(Hours(start=time(2), end=time(4)),), timezone="UTC"),
+        why="w", by="ana",
+    )  # fmt: skip
+    rules = replace(ruleset((), (rule,)), suppress=(window,))
+    assert hidden_exceptions(rules) == ((), 1)
+
+    def careless(ruleset, record, now, around):
+        verdict = evaluate.evaluate(ruleset, record, now, around)
+        return suppress(Scene(ruleset, record, now, around), verdict)
+
+    monkeypatch.setattr(contradictions, "evaluate", careless)
+    assert ((rule,), 0) == hidden_exceptions(rules)
 
 
 def test_traits_are_those_of_services() -> None:

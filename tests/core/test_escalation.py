@@ -309,6 +309,29 @@ def test_an_alert_that_its_rule_cleared_is_written_down_with_the_reason():
     assert outcome.reason is Reason.RECOVERED
 
 
+def test_an_alert_that_is_muted_ends_its_incident_as_such():
+    """It fires on and pages nobody: nothing has recovered, and the journal and the incident say who muted it."""
+    event = AlertSettled(fingerprint="f1", severity=ERROR, muted_by="silence 7 (deploy, by ana)")
+    outcome = run(opened(), (event, at(9)))
+    incident = outcome.incident
+    assert (outcome.reason, incident.recovered_at, incident.muted_by) == (Reason.SUPPRESSED, None, event.muted_by)
+    assert body(outcome, "suppressed")["why"] == event.muted_by
+    assert (body(outcome, "resolved")["outcome"], body(outcome, "resolved")["muted_by"]) == (
+        "suppressed",
+        event.muted_by,
+    )
+
+
+def test_one_muted_alert_of_two_ends_nothing():
+    """The other keeps the incident open, and when its sender resolves it that is a recovery."""
+    muted = AlertSettled(fingerprint="f1", severity=ERROR, muted_by="silence 7")
+    incident = run(opened(), (fired(fingerprint="f2", severity=ERROR), at(1)), (muted, at(2))).incident
+    assert (incident.muted_by, sum(incident.firing)) == ("", 1)
+    outcome = run(incident, (settled(fingerprint="f2"), at(3)))
+    assert (outcome.reason, outcome.incident.muted_by) == (Reason.RECOVERED, "")
+    assert "muted_by" not in body(outcome, "resolved")
+
+
 def test_a_resolve_that_comes_twice_takes_no_other_alert_with_it():
     """Counts never fall below zero."""
     incident = run(opened(), (fired(fingerprint="f2", severity=WARNING), at(1)), (settled(), at(2))).incident

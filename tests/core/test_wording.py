@@ -46,6 +46,11 @@ def secret_incident() -> Incident:
     )
 
 
+def muted(by: str = "silence 7 (deploy, by ana)") -> Incident:
+    """Return the incident when its last alert was muted."""
+    return replace(resolved(), muted_by=by)
+
+
 def two(**changes: object) -> Telling:
     """Return what Bo is told as tier 2 after Ana's five minutes."""
     return telling(
@@ -150,6 +155,22 @@ SMS_TABLE: list[tuple[str, Telling, str]] = [
         "closed by hand",
         telling(resolved("bo"), NoticeKind.STAND_DOWN, now=later(480)),
         "STAND DOWN: K7 checkout was closed by Bo 03:19 (open 8m). No action needed. Good night.",
+    ),
+    (
+        "muted",
+        telling(muted(), NoticeKind.STAND_DOWN, now=later(480)),
+        (
+            "STAND DOWN: K7 checkout still fires and is muted since 03:19 (open 8m): silence 7 (deploy, by ana). "
+            "No action needed. Good night."
+        ),
+    ),
+    (
+        "muted for a reason that takes a page to tell",
+        telling(muted(f"silence 7 ({'x' * 300}, by ana)"), NoticeKind.STAND_DOWN, now=later(480)),
+        (
+            f"STAND DOWN: K7 checkout still fires and is muted since 03:19 (open 8m): silence 7 ({'x' * 44}... "
+            "No action needed. Good night."
+        ),
     ),
     (
         "update",
@@ -295,6 +316,7 @@ CALLS: list[tuple[str, Telling, str]] = [
     ),
     ("acked meanwhile", telling(acked(), now=later(104)), "Bo acknowledged this 1 minute ago. Go back to sleep."),
     ("over", telling(resolved(), now=later(500)), "This is over. No action needed. Good night."),
+    ("muted", telling(muted(), now=later(500)), "This is muted. No action needed. Good night."),
     (
         "last resort",
         telling(at_last_resort(), NoticeKind.LAST_RESORT, person="cto"),
@@ -415,6 +437,12 @@ def test_a_chat_message_has_the_facts_and_how_to_answer() -> None:
     assert expected == compose(told, ChannelKind.CHAT).text.splitlines()
 
 
+def test_a_room_reads_that_it_is_muted_and_not_that_it_is_over() -> None:
+    """In one sentence: since when, for how long it was open, and who muted it."""
+    expected = "Muted 03:19 CEST, open for 8m, still firing: silence 7 (deploy, by ana)."
+    assert expected in compose(telling(muted(), NoticeKind.STAND_DOWN), ChannelKind.CHAT).title
+
+
 @pytest.mark.parametrize(
     ("expected", "told"),
     [
@@ -424,6 +452,7 @@ def test_a_chat_message_has_the_facts_and_how_to_answer() -> None:
             telling(acked(), NoticeKind.ACKED),
         ),
         ("[STAND DOWN] checkout: 5xx (INC-142)", telling(replace(resolved(), title="5xx"), NoticeKind.STAND_DOWN)),
+        ("[MUTED] checkout: 5xx (INC-142)", telling(replace(muted(), title="5xx"), NoticeKind.UPDATE)),
         ("[RECOVERED] checkout: 5xx (INC-142)", telling(replace(resolved(), title="5xx"), NoticeKind.UPDATE)),
         ("[DEADLINE] checkout: 5xx (INC-142)", telling(an_incident(title="5xx"), NoticeKind.STATUTORY)),
     ],

@@ -126,6 +126,10 @@ class BreakableEngine:
         """Return verdicts."""
         return await self.engine.explain(source, alerts)  # type: ignore[arg-type] # alerts, from the caller
 
+    async def held_by(self, keys: Sequence[str]) -> Mapping[str, int]:
+        """Return how many alerts each mute holds back."""
+        return await self.engine.held_by(keys)
+
     def watch(self) -> AbstractContextManager[asyncio.Queue[Changed]]:
         """Hear of commits."""
         return self.engine.watch()

@@ -34,6 +34,37 @@ def said(kind: str, **body: object) -> str:
             {"fingerprint": "f", "why": "r is clear: rate < 1%"},
             "Alert f still fires and pages nobody now: r is clear: rate < 1%",
         ),
+        (
+            "suppressed",
+            {"fingerprint": "f", "why": "silence 7 (deploy, by ana)"},
+            "Alert f still fires and is muted: silence 7 (deploy, by ana)",
+        ),
+        (
+            "resolved",
+            {"by": "", "seconds": 480, "outcome": "suppressed", "muted_by": "silence 7 (deploy, by ana)"},
+            "Muted after 8m: silence 7 (deploy, by ana)",
+        ),
+        ("recovered", {}, "Every alert of it has recovered"),
+        ("recovered", {"muted_by": "silence 7"}, "Every alert of it has recovered or is muted: silence 7"),
+        (
+            "silence_added",
+            {
+                "id": 7,
+                "mute": "maintenance",
+                "matchers": "a=b",
+                "start": "2026-10-24T01:45:14+00:00",
+                "end": "2026-10-24T02:45:14+00:00",
+                "why": "CHG-1",
+                "by": "ana",
+                "apply_to_open": True,
+            },
+            "Ana Ruiz muted a=b from 24 Oct 01:45 UTC until 24 Oct 02:45 UTC, also what is open (maintenance 7): CHG-1",
+        ),
+        (
+            "silence_expired",
+            {"id": 7, "mute": "silence", "matchers": "a=b", "by": "ana"},
+            "Silence 7 of Ana Ruiz was ended early: a=b",
+        ),
         ("would_have_paged", {"rule": "r", "say": "9 alerts"}, "r would have paged: 9 alerts"),
         ("last_resort", {"people": list("abcdefghij")}, "Last resort pages a, b, c, d, e, f, g, h and 2 more"),
         (
