@@ -1,5 +1,6 @@
 """How an incident ends: called off, handed to compliance, closed."""
 
+from escalatord.core import flap
 from escalatord.core.draft import Draft
 from escalatord.core.incident import NoticeKind, Reason, State, Track, TrackState
 from escalatord.core.values import replace
@@ -9,6 +10,7 @@ def close(draft: Draft, *, by: str, decision: str) -> None:
     """End every track, withdraw what is unsent, stand everyone down, and write the outcome."""
     incident = draft.incident
     reason = Reason.RESOLVED if by else Reason.RECOVERED
+    stood = None if by else flap.standing(draft)
     for track in incident.tracks:
         stand_down(draft, track, reason, spare=by)
         decided = decision if draft.is_compliance(track) else ""
@@ -21,6 +23,8 @@ def close(draft: Draft, *, by: str, decision: str) -> None:
         recovered_at=incident.recovered_at or (None if by else draft.now),
         resolved_at=draft.now,
         resolved_by=by,
+        quiet_since=None,
+        stood=stood,
     )
     draft.withdraw("")
     draft.record(
@@ -32,6 +36,7 @@ def close(draft: Draft, *, by: str, decision: str) -> None:
             "by": by,
             "seconds": (draft.now - incident.opened_at).total_seconds(),
             "decision": decision,
+            **({"again": True} if incident.reopened else {}),
         },
     )
 

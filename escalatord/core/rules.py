@@ -222,7 +222,7 @@ class AlertRecord:
     last, at most EPISODE_STARTS_MAX). `held` says since when: by `rule/severity` a condition has been true, by
     `rule/clear` a claim may be given up, by `rule!severity` a severity has been claimed, by `?fact` Prometheus is being
     asked. `incident` is 0 when it pages nobody; `severity` is what the rules made of it. `due_at` is when the rules
-    look again.
+    look again. `before` is the incident that an earlier episode was in (0 = none), `left_at` when that episode ended.
     """
 
     alert: Alert
@@ -233,6 +233,8 @@ class AlertRecord:
     incident: int = 0
     severity: Severity | None = None
     due_at: datetime | None = None
+    before: int = 0
+    left_at: datetime | None = None
 
     @property
     def firing(self) -> bool:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import assert_never
@@ -39,9 +38,9 @@ from escalatord.engine.commands import (
 from escalatord.engine.handlers import ANSWERABLE_KINDS, Due
 from escalatord.engine.surroundings import Surroundings
 from escalatord.engine.unit import Unit
-from escalatord.errors import EscalatordError, StoreUnavailableError
+from escalatord.engine.written import CommandFailedError, Written, joined, nothing
+from escalatord.errors import StoreUnavailableError
 from escalatord.store.incidents import ConflictError
-from escalatord.store.rows import JournalEntry
 from escalatord.store.store import Store
 from escalatord.store.tx import Tx
 
@@ -52,51 +51,6 @@ ALERTS_SURVEYED_MAX = 200_000
 """Past it the oldest are not counted by rules that count, and keep nobody quiet; a warning says so."""
 
 log = get_logger(component="engine")
-
-
-class CommandFailedError(EscalatordError):
-    """This command alone failed, was taken back, and is journaled; everything else in its batch is committed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """What one transaction came to, one result (or error) per command, in order."""
-
-    results: tuple[object, ...]
-    changed: tuple[int, ...]
-    entries: tuple[JournalEntry, ...]
-    seq: int
-    outbox: bool
-    retries: tuple[datetime, ...]
-    next_due: datetime | None
-    poisoned: tuple[int, ...]
-    violations: tuple[str, ...]
-    lateness: tuple[tuple[str, float], ...]
-    asks: tuple[str, ...]
-    at: datetime
-
-
-def _nothing(error: CommandFailedError, now: datetime) -> Written:
-    """Return a transaction that came to nothing but the error of its one command."""
-    return replace(_joined((), now), results=(error,))
-
-
-def _joined(parts: Sequence[Written], now: datetime) -> Written:
-    """Return several transactions as one."""
-    return Written(
-        results=tuple(result for part in parts for result in part.results),
-        changed=tuple(dict.fromkeys(number for part in parts for number in part.changed)),
-        entries=tuple(entry for part in parts for entry in part.entries),
-        seq=max((part.seq for part in parts), default=0),
-        outbox=any(part.outbox for part in parts),
-        retries=tuple(at for part in parts for at in part.retries),
-        next_due=min((part.next_due for part in parts if part.next_due), default=None),
-        poisoned=tuple(number for part in parts for number in part.poisoned),
-        violations=tuple(name for part in parts for name in part.violations),
-        lateness=tuple(late for part in parts for late in part.lateness),
-        asks=tuple(dict.fromkeys(query for part in parts for query in part.asks)),
-        at=now,
-    )
 
 
 class Batch:
@@ -141,8 +95,8 @@ class Batch:
                 # something in this batch cannot be written: find it by writing each command by itself
                 if len(commands) == 1:
                     log.exception("a command cannot be written")
-                    return _nothing(CommandFailedError(f"it could not be written: {error}"), now)
-                return _joined([self.commit((command,), now) for command in commands], now)
+                    return nothing(CommandFailedError(f"it could not be written: {error}"), now)
+                return joined([self.commit((command,), now) for command in commands], now)
             else:
                 # only now: what was not committed is not in force
                 self.world = replace(self.world, overrides=world.overrides, unreachable=world.unreachable)
@@ -155,15 +109,18 @@ class Batch:
         fresh = Surroundings(ruleset)
 
         def known(tx: Tx) -> tuple[list[AlertRecord], dict[int, Incident]]:
-            since = now - timedelta(seconds=fresh.window_seconds)
+            since = now - timedelta(seconds=max(fresh.window_seconds, fresh.storms.window_seconds))
             records = tx.alerts_since(since, ALERTS_SURVEYED_MAX)
-            incidents = tx.load({record.incident for record in records if record.incident and record.firing})
-            return records, {n: each for n, each in incidents.items() if each.state is not State.RESOLVED}
+            return records, tx.load({record.incident for record in records if record.incident})
 
-        records, incidents = self._store.write(known) if fresh.needed else ([], {})
+        surveyed = fresh.needed or fresh.storms.window_seconds
+        records, incidents = self._store.write(known) if surveyed else ([], {})
         if len(records) >= ALERTS_SURVEYED_MAX:
             log.warning("too many alerts fire: some are not counted and keep nobody quiet", alerts=len(records))
-        self.around.rebuild(ruleset, records, incidents, now)
+        still_open = {n: each for n, each in incidents.items() if each.state is not State.RESOLVED}
+        self.around.rebuild(ruleset, records, still_open, now)
+        storms = self.around.storms
+        storms.rebuild(records, incidents, now - timedelta(seconds=storms.window_seconds))
 
     def _write(self, commands: Sequence[Command | Due], now: datetime) -> tuple[Written, World]:
         """Run commands in one transaction; what the surroundings learned stays only when it is committed."""
@@ -199,6 +156,7 @@ class Batch:
             violations=tuple(name.partition(":")[0] for _number, name in unit.broken),
             lateness=tuple(run.lateness),
             asks=self.around.asks,
+            limited=tuple(unit.limited),
             at=now,
         )
         return written, unit.world
@@ -260,6 +218,10 @@ class _Run:
                     keys.update(intake.keys_of(judged))
                     numbers.update(intake.numbers_of(judged))
         self._know(tx.load(numbers).values() if numbers else (), tx.load_open(keys).values() if keys else ())
+        if keys and unit.world.ruleset.flap is not None:
+            ended = [key for key in keys if not unit.by_key.get(key)]
+            unit.know_over(tx.load_over(ended), ended)
+            self._know()
         if any(isinstance(command, Unreachable | PeopleGone) for command in commands):
             self._know(tx.list_incidents((State.OPEN, State.ACKNOWLEDGED), OPEN_LOOKED_THROUGH_MAX))
         unit.new_expected = sum(1 for key in keys if not unit.by_key.get(key))
@@ -329,7 +291,7 @@ class _Run:
         if unit.came or unit.arrived:
             self._guarded(unit, partial(own_alerts.take_in, unit))
         if unit.around.needed:
-            unit.around.closed(unit.closed)
+            unit.around.closed(unit.over)
             self._guarded(unit, lambda: intake.look_soon(unit, unit.around.take_due()))
 
     def _due(self, command: Due) -> int:

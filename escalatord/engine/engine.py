@@ -27,9 +27,10 @@ from escalatord.core.rules import Verdict
 from escalatord.core.ruleset import Ruleset, World
 from escalatord.engine import intake
 from escalatord.engine.asking import Asker
-from escalatord.engine.batch import Batch, Written
+from escalatord.engine.batch import Batch
 from escalatord.engine.commands import Arm, Changed, Command, Ingest, PeopleGone, Result
 from escalatord.engine.handlers import Due
+from escalatord.engine.written import Written
 from escalatord.errors import EscalatordError, StoreUnavailableError
 from escalatord.store.store import Store
 from escalatord.store.tx import Tx

@@ -19,6 +19,7 @@ from escalatord.core.rules import AlertRecord, RuleReason, Verdict
 from escalatord.core.ruleset import Ruleset
 from escalatord.core.values import replace
 from escalatord.engine.commands import Accepted, Ingest, Ingested
+from escalatord.engine.joining import Place, belongs, member_of, was_in
 from escalatord.engine.surroundings import Surroundings
 from escalatord.engine.unit import Unit
 
@@ -252,13 +253,19 @@ def _page(unit: Unit, item: Judged, record: AlertRecord, current: Incident | Non
     """Open an incident for the alert, or let it join (or change in) the one that is open."""
     verdict = item.verdict
     assert verdict is not None and verdict.severity is not None  # noqa: S101, PT018 - both seen by the caller
+    where = Place(key=item.key, incident=current)
     if current is None:
-        number = unit.by_key.get(item.key, 0)
-        current = unit.incident(number) if number else None
+        where = belongs(unit, record, verdict, item.key)
+        current = where.incident
     opens = current is None
     number = unit.next_number() if current is None else current.number
     previous = record.severity if current is not None and record.incident == number else None
-    event = _event(unit, item, number, verdict.severity, previous)
+    event = replace(
+        _event(unit, item, number, verdict.severity, previous),
+        key=where.key,
+        again=not opens and was_in(unit, record, number),
+        member=member_of(unit, where, record),
+    )
     outcome = unit.happen(current, event, {policy.hash: policy for policy in event.policies})
     place = (record.alert.source, record.alert.fingerprint)
     record = replace(record, incident=number, severity=verdict.severity)

@@ -1,8 +1,8 @@
 """Figures that continue across restarts: the ledger is folded from the last checkpoint on, then kept up to date."""
 
-from escalatord.engine.batch import Written
 from escalatord.engine.engine import Engine
 from escalatord.engine.ledger import Ledger
+from escalatord.engine.written import Written
 from escalatord.store.rows import JournalRow
 
 ROWS_AT_ONCE = 5_000

@@ -4,7 +4,7 @@ A command reads through the unit and leaves its changes in it; a command that fa
 the rest of the batch goes on. `flush` writes each table once, whatever the number of commands.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -46,6 +46,7 @@ class Unit:
         self.incidents: dict[int, Incident] = {}
         self.changed: dict[int, Incident] = {}
         self.by_key: dict[str, int] = {}
+        self.over_by_key: dict[str, int] = {}
         self.alerts: dict[tuple[str, str], AlertRecord] = {}
         self.changed_alerts: dict[tuple[str, str], Verdict | None] = {}
         self.seen_alerts: dict[tuple[str, str], None] = {}
@@ -55,6 +56,8 @@ class Unit:
         self.changed_attempts: dict[str, OutboxRow] = {}
         self.withdrawals: list[tuple[int, str]] = []
         self.closed: list[int] = []
+        self.reopened: dict[int, None] = {}
+        self.limited: list[tuple[str, str]] = []
         self.broken: list[tuple[int, str]] = []
         self._undo: list[tuple[dict[object, object], object, object]] = []
         self._marks: tuple[int, int, int, int] = (0, 0, 0, 0)
@@ -103,6 +106,45 @@ class Unit:
             self.know(self.tx.load((number,)))
         return self.incidents.get(number)
 
+    def open_of(self, key: str) -> Incident | None:
+        """Return the open incident of a key, reading it when it is not known yet."""
+        if key not in self.by_key:
+            self.know({incident.number: incident for incident in self.tx.load_open((key,)).values()})
+            self.by_key.setdefault(key, 0)
+        number = self.by_key[key]
+        return self.incident(number) if number else None
+
+    def over_of(self, key: str) -> Incident | None:
+        """Return the incident of a key that was opened last of those that are over."""
+        if key not in self.over_by_key:
+            self.know_over(self.tx.load_over((key,)), (key,))
+        number = self.over_by_key[key]
+        return self.incident(number) if number else None
+
+    def know_over(self, found: Mapping[str, Incident], keys: Iterable[str]) -> None:
+        """Take in incidents that are over, of these keys; the others have none."""
+        for key in keys:
+            known = found.get(key)
+            self.over_by_key.setdefault(key, known.number if known is not None else 0)
+            if known is not None:
+                self.incidents.setdefault(known.number, known)
+
+    def open_of_services(self, services: Iterable[str]) -> dict[str, int]:
+        """Return an open incident of each of these services that has one, in their order."""
+        wanted = tuple(services)
+        found = self.tx.open_of_services(wanted) if wanted else {}
+        for incident in self.changed.values():
+            if incident.state is State.RESOLVED and found.get(incident.service) == incident.number:
+                del found[incident.service]
+            elif incident.state is not State.RESOLVED and incident.service in wanted:
+                found.setdefault(incident.service, incident.number)
+        return {service: found[service] for service in wanted if service in found}
+
+    @property
+    def over(self) -> list[int]:
+        """Return the incidents that this transaction closes, and leaves closed."""
+        return [number for number in self.closed if self.incidents[number].state is State.RESOLVED]
+
     def next_number(self) -> int:
         """Return an incident number never given before; read in one go for as many as the batch expects to open."""
         if not self._numbers:
@@ -126,8 +168,12 @@ class Unit:
             self.put(self.incidents, after.number, after)
             self.put(self.changed, after.number, after)
             self.put(self.by_key, after.key, after.number if after.state is not State.RESOLVED else 0)
-            if after.state is State.RESOLVED and incident is not None and incident.state is not State.RESOLVED:
+            was_over = incident is not None and incident.state is State.RESOLVED
+            if after.state is State.RESOLVED and incident is not None and not was_over:
                 self.closed.append(after.number)
+                self.put(self.over_by_key, after.key, after.number)
+            elif was_over and after.state is not State.RESOLVED:
+                self.put(self.reopened, after.number, None)
             for effect in outcome.effects:
                 self._keep(after, effect)
         return outcome
@@ -217,7 +263,9 @@ class Unit:
         rows = self._worth_sending() if self.withdrawals else self.outbox
         if rows:
             tx.outbox_add(rows)
-        for number in self.closed:
+        for number in self.reopened:
+            tx.hold_codes(number)
+        for number in self.over:
             tx.release_codes(number, self.now)
         if self.changed_alerts:
             tx.save_alerts([(self.alerts[key], verdict) for key, verdict in self.changed_alerts.items()])

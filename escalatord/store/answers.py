@@ -43,6 +43,7 @@ _release = (
     .where(codes.c.incident == bindparam("of_incident"), codes.c.released_at.is_(None))
     .values(released_at=bindparam("at"))
 )
+_hold = update(codes).where(codes.c.incident == bindparam("of_incident")).values(released_at=None)
 _link = select(links).where(links.c.token_hash == bindparam("wanted"))
 
 
@@ -97,6 +98,11 @@ def assign_codes(connection: Connection, rows: Sequence[CodeRow]) -> None:
 def release_codes(connection: Connection, incident: int, at: datetime) -> None:
     """Start the rest of an incident's codes: it closed at `at`."""
     connection.execute(_release, {"of_incident": incident, "at": to_micros(at)})
+
+
+def hold_codes(connection: Connection, incident: int) -> None:
+    """Let an incident's codes stand for it again: it goes on, before they had rested and could mean another."""
+    connection.execute(_hold, {"of_incident": incident})
 
 
 def add_links(connection: Connection, rows: Sequence[LinkRow]) -> None:
