@@ -14,6 +14,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from escalatord.config.fields import NAME, Name, found
 from escalatord.config.files import RuleFile
 from escalatord.config.schema import SECTIONS, PolicyPart
+from escalatord.config.schema_noise import FlapPart, GroupPart, LimitsPart
 from escalatord.config.schema_people import CalendarPart, PersonPart, Plan, Role, SchedulePart, Team
 from escalatord.config.schema_rules import (
     ExceptionPart,
@@ -30,7 +31,7 @@ from escalatord.config.strict_yaml import Document, Path, parse
 from escalatord.errors import Finding
 
 RULE_SECTIONS = ("thresholds", "exceptions")
-SINGLE_SECTIONS = ("unmatched", "prometheus")
+SINGLE_SECTIONS = ("unmatched", "prometheus", "flap", "limits")
 READERS: Mapping[str, TypeAdapter[Any]] = {
     "facts": TypeAdapter(FactPart),
     "services": TypeAdapter(ServicePart),
@@ -48,6 +49,9 @@ READERS: Mapping[str, TypeAdapter[Any]] = {
     "calendars": TypeAdapter(CalendarPart),
     "sources": TypeAdapter(SourcePart),
     "templates": TypeAdapter(TemplatePart),
+    "groups": TypeAdapter(GroupPart),
+    "flap": TypeAdapter(FlapPart),
+    "limits": TypeAdapter(LimitsPart),
 }
 
 
