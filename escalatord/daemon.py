@@ -260,10 +260,7 @@ class Daemon:
 
     def _written(self, written: Written) -> None:
         self.figures.written(written)
-        for kind, seconds in written.lateness:
-            self.metrics.timer_lateness_seconds.labels(kind).observe(max(0.0, seconds))
-        for _name in written.violations:
-            self.metrics.invariant_violations.labels("next_step").inc()
+        self.metrics.committed(written)
 
     async def _receipt(self, reference: str, status: Attempt, reason: str, provider_id: str) -> None:
         await self.engine.submit(Receipt(reference=reference, status=status, reason=reason, provider_id=provider_id))

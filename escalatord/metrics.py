@@ -9,7 +9,7 @@ Rules:
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from prometheus_client import Counter, Gauge, Histogram, Info, ProcessCollector, disable_created_metrics
 from prometheus_client.core import CollectorRegistry
@@ -33,9 +33,29 @@ HTTP_BOUNDS = (0.01, 0.05, 0.25, 1, 5)
 INGEST_RESULTS = ("accepted", "unchanged", "malformed", "unauthorized", "unavailable")
 COMMITTED = frozenset({"accepted", "unchanged"})
 NOTIFICATION_RESULTS = ("delivered", "accepted", "failed", "not_reached", "limited", "withdrawn")
+LIMITED_HOW = ("bundled", "put_off", "left_out", "moved")
 OPEN_STATES = (State.OPEN.value, State.ACKNOWLEDGED.value)
 READINESS = ("ready", "partly", "unreachable")
 INVARIANTS = ("next_step", "durable", "ack_ends_pages", "journal_whole")
+
+
+class Committed(Protocol):
+    """What a transaction came to, as far as it is counted."""
+
+    @property
+    def lateness(self) -> Sequence[tuple[str, float]]:
+        """Return (kind, seconds) of every timer that was worked off."""
+        ...
+
+    @property
+    def violations(self) -> Sequence[str]:
+        """Return the names of the invariants that were broken."""
+        ...
+
+    @property
+    def limited(self) -> Sequence[tuple[str, str]]:
+        """Return (channel, how) of every message that a limit changed."""
+        ...
 
 
 class Metrics:
@@ -76,6 +96,8 @@ class Metrics:
                 self.notifications.labels(*lane, result)
             for reason in DeliveryReason:
                 self.notifications_failed.labels(*lane, reason.value)
+            for how in LIMITED_HOW:
+                self.pages_limited.labels(name, how)
         for template in ruleset.templates:
             self.template_fallbacks.labels(template)
         lanes = {(name, channel.provider) for name, channel in ruleset.channels.items()}
@@ -123,6 +145,15 @@ class Metrics:
             self.notifications_failed.labels(channel, provider, known).inc()
         else:
             self.delivery_seconds.labels(channel, provider).observe(seconds)
+
+    def committed(self, written: Committed) -> None:
+        """Count what a transaction came to: late timers, promises broken, messages that a limit changed."""
+        for kind, seconds in written.lateness:
+            self.timer_lateness_seconds.labels(kind).observe(max(0.0, seconds))
+        for _name in written.violations:
+            self.invariant_violations.labels("next_step").inc()
+        for channel, how in written.limited:
+            self.pages_limited.labels(channel, how).inc()
 
     def channel_up(self, channel: str, provider: str, *, up: bool) -> None:
         """Show whether a channel's breaker lets messages through."""
@@ -197,6 +228,13 @@ class Metrics:
         )
         self.delivery_seconds = self._histogram(
             "delivery_seconds", "From the start of an attempt until the provider took it" + NODE, DELIVERY_BOUNDS, *lane
+        )
+        self.pages_limited = self._counter(
+            "pages_limited",
+            "Messages that did not go out as they were: bundled into one with others, put off until then, left out "
+            "because they only said it again, or moved to a channel that costs nothing" + NODE,
+            "channel",
+            "how",
         )
         self.template_fallbacks = self._counter(
             "template_fallbacks",

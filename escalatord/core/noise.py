@@ -5,6 +5,7 @@ What is done with them is in `bundle`, `flap` and `throttle`. None of it applies
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from escalatord.core.matchers import Matchers
 from escalatord.core.policy import Policy, TrackKind
@@ -38,11 +39,10 @@ class Flap:
     stay_open_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """At most `count` messages (from 1) in any `window_seconds`; a message exactly one window ago no longer counts."""
+class Limit(NamedTuple):
+    """At most so many messages (from 1) in any `window_seconds`; one exactly a window ago no longer counts."""
 
-    count: int
+    messages: int
     window_seconds: float
 
 

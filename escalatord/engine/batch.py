@@ -14,7 +14,7 @@ from escalatord.core.policy import Policy
 from escalatord.core.rules import OWN_SOURCE, AlertRecord
 from escalatord.core.ruleset import Ruleset, World
 from escalatord.core.values import replace
-from escalatord.engine import handlers, intake, overriding, own_alerts
+from escalatord.engine import claiming, handlers, intake, overriding, own_alerts
 from escalatord.engine.commands import (
     AddOverride,
     Answer,
@@ -245,7 +245,7 @@ class _Run:
             case Receipt():
                 return handlers.receipt(unit, command)
             case Claim():
-                claimed = handlers.claim(unit, command)
+                claimed = claiming.claim(unit, command)
                 self._know((), ())
                 return claimed
             case RaiseIncident():

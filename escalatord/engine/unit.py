@@ -18,7 +18,7 @@ from escalatord.core.policy import Policy
 from escalatord.core.rules import AlertRecord, Verdict
 from escalatord.core.ruleset import World
 from escalatord.engine.surroundings import Surroundings
-from escalatord.store.rows import JournalEntry, OutboxRow
+from escalatord.store.rows import DigestRow, JournalEntry, MemberRow, OutboxRow
 from escalatord.store.tx import Tx
 
 K = TypeVar("K")
@@ -58,6 +58,7 @@ class Unit:
         self.closed: list[int] = []
         self.reopened: dict[int, None] = {}
         self.limited: list[tuple[str, str]] = []
+        self.digests: dict[str, tuple[DigestRow, tuple[MemberRow, ...]]] = {}
         self.broken: list[tuple[int, str]] = []
         self._undo: list[tuple[dict[object, object], object, object]] = []
         self._marks: tuple[int, int, int, int] = (0, 0, 0, 0)
@@ -201,9 +202,26 @@ class Unit:
         """Add a journal entry of the daemon itself."""
         self.journal.append(JournalEntry(incident=0, at=self.now, actor=actor, via=via, kind=kind, body=body))
 
+    def note(self, row: OutboxRow, kind: str, body: Mapping[str, object]) -> None:
+        """Write into an incident's journal what became of one of its messages; it changes nothing of the incident."""
+        incident = self.incidents[row.incident]
+        facts = {"policy": incident.policy, "severity": incident.opened_severity.value, "track": row.track}
+        self.journal.append(
+            JournalEntry(
+                incident=row.incident,
+                at=self.now,
+                actor=row.person or "escalatord",
+                via=Via.CLOCK,
+                kind=kind,
+                body={**facts, "person": row.person, **body},
+                policy=incident.main.policy,
+            )
+        )
+
     def outbox_due_at(self, at: datetime) -> None:
         """Note that an attempt is to be tried again at `at`."""
-        self.retries.append(at)
+        if at not in self.retries:
+            self.retries.append(at)
 
     def _keep(self, incident: Incident, effect: Effect) -> None:
         match effect:

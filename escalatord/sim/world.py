@@ -350,10 +350,7 @@ class World(Sight):
 
     def _written(self, written: Written) -> None:
         self.figures.written(written)
-        for kind, seconds in written.lateness:
-            self.metrics.timer_lateness_seconds.labels(kind).observe(max(0.0, seconds))
-        for _name in written.violations:
-            self.metrics.invariant_violations.labels("next_step").inc()
+        self.metrics.committed(written)
 
 
 def _token(message: SimMessage) -> str:

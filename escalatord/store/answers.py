@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from escalatord.store import digests
 from escalatord.store.codec import from_micros, to_micros
 from escalatord.store.incidents import ConflictError
 from escalatord.store.rows import CodeRow, LinkRow
@@ -54,9 +55,10 @@ def codes_of(connection: Connection, person: str, now: datetime) -> list[CodeRow
 
 
 def codes_in_use(connection: Connection, person: str, now: datetime) -> set[str]:
-    """Return the same as bare codes."""
+    """Return the same as bare codes, and those of messages that tell of several incidents."""
     since = to_micros(now - timedelta(seconds=CODE_REST_SECONDS))
-    return {code for (code,) in fetch(connection, _codes_in_use, of_person=person, rested_since=since)}
+    own = {code for (code,) in fetch(connection, _codes_in_use, of_person=person, rested_since=since)}
+    return own | {digest.code for digest in digests.of_person(connection, person, now) if digest.code}
 
 
 def codes_for(connection: Connection, incidents: Iterable[int]) -> dict[tuple[str, int], str]:

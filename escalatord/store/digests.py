@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from sqlalchemy import Connection, bindparam, exists, insert, or_, select
+from sqlalchemy import Connection, bindparam, exists, insert, literal_column, or_, select
 
 from escalatord.core.incident import NoticeKind
 from escalatord.store.codec import from_micros, to_micros
@@ -28,13 +28,20 @@ Told: TypeAlias = tuple[int, str, str, int]
 DIGEST_CODE_SECONDS = 24 * 3600
 """How long a digest's code means its incidents at least; as long as one of them is open in any case."""
 
+NEVER = 2**62
+
 _sent = select(outbox.c.channel, outbox.c.kind, outbox.c.sent_at).where(
     outbox.c.person == bindparam("of_person"), outbox.c.sent_at > bindparam("since"), attempt_was_sent
 )
 _under_way = select(outbox.c.person, outbox.c.channel, outbox.c.kind).where(attempt_is_sending)
 _waiting = (
     select(outbox)
-    .where(attempt_is_pending, outbox.c.person == bindparam("of_person"), outbox.c.claims == 0)
+    .where(
+        attempt_is_pending,
+        outbox.c.person == bindparam("of_person"),
+        outbox.c.due_at <= bindparam("until"),
+        outbox.c.claims == literal_column("0"),
+    )
     .order_by(outbox.c.due_at)
     .limit(bindparam("limit"))
 )
@@ -64,9 +71,12 @@ def sent_to(connection: Connection, person: str, since: datetime, now: datetime)
     return found + [Sent(channel=c, kind=NoticeKind(kind), at=now) for who, c, kind in under_way if who == person]
 
 
-def waiting_for(connection: Connection, person: str, channels: Collection[str], limit: int) -> list[OutboxRow]:
-    """Return what waits to be sent to `person` by any of `channels` for the first time, also what is not due yet."""
-    found = [row_from(row) for row in fetch(connection, _waiting, of_person=person, limit=limit)]
+def waiting_for(
+    connection: Connection, person: str, channels: Collection[str], until: datetime | None, limit: int
+) -> list[OutboxRow]:
+    """Return what waits to go to `person` by any of `channels` for the first time, due by `until` (None = ever)."""
+    at = NEVER if until is None else to_micros(until)
+    found = [row_from(row) for row in fetch(connection, _waiting, of_person=person, until=at, limit=limit)]
     return [row for row in found if row.channel in channels]
 
 
@@ -81,7 +91,13 @@ def add(connection: Connection, digest: DigestRow, members: Sequence[MemberRow])
     values = {"reference": digest.reference, "person": digest.person, "code": digest.code}
     execute_many(connection, _add, [{**values, "made_at": to_micros(digest.made_at)}])
     rows = [
-        {"reference": each.reference, "digest": digest.reference, "incident": each.incident, "track": each.track}
+        {
+            "reference": each.reference,
+            "digest": digest.reference,
+            "incident": each.incident,
+            "track": each.track,
+            "kind": each.kind.value,
+        }
         for each in members
     ]
     insert_many(connection, insert_or_replace(connection, digest_members), rows)
@@ -90,15 +106,16 @@ def add(connection: Connection, digest: DigestRow, members: Sequence[MemberRow])
 def members_of(connection: Connection, references: Sequence[str]) -> dict[str, list[MemberRow]]:
     """Return what is in digests, by the digest's reference."""
     found: dict[str, list[MemberRow]] = {}
-    for reference, digest, incident, track in select_in(connection, _members, "wanted", references):
-        found.setdefault(digest, []).append(MemberRow(reference=reference, incident=incident, track=track))
+    for reference, digest, incident, track, kind in select_in(connection, _members, "wanted", references):
+        row = MemberRow(reference=reference, incident=incident, track=track, kind=NoticeKind(kind))
+        found.setdefault(digest, []).append(row)
     return found
 
 
 def digest_of(connection: Connection, references: Sequence[str]) -> dict[str, str]:
     """Return in which digest attempts went out, of those that did."""
     rows = select_in(connection, _of_members, "wanted", references)
-    return {reference: digest for reference, digest, _incident, _track in rows}
+    return {reference: digest for reference, digest, *_rest in rows}
 
 
 def of_person(connection: Connection, person: str, now: datetime) -> list[DigestRow]:

@@ -93,11 +93,12 @@ class DigestRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberRow:
-    """An attempt that went out inside a digest, with the incident and track it is about."""
+    """An attempt that went out inside a digest, with the incident and track it is about, and what it says."""
 
     reference: str
     incident: int
     track: str
+    kind: NoticeKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -226,6 +226,7 @@ digest_members = Table(
     Column("digest", Text, nullable=False),
     Column("incident", BigInteger, nullable=False),
     Column("track", Text, nullable=False),
+    Column("kind", String(16), nullable=False),
 )
 Index("digest_members_digest", digest_members.c.digest)
 

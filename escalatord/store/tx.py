@@ -219,9 +219,11 @@ class Tx:
         """Return what was handed to providers for `person` after `since`; what is being sent counts as sent now."""
         return digests.sent_to(self._connection, person, since, now)
 
-    def waiting_for(self, person: str, channels: Collection[str], limit: int) -> list[OutboxRow]:
-        """Return what waits to be sent to `person` by any of `channels` for the first time, due or not."""
-        return digests.waiting_for(self._connection, person, channels, limit)
+    def waiting_for(
+        self, person: str, channels: Collection[str], until: datetime | None, limit: int
+    ) -> list[OutboxRow]:
+        """Return what waits to go to `person` by any of `channels` for the first time, due by `until` (None = ever)."""
+        return digests.waiting_for(self._connection, person, channels, until, limit)
 
     def told(self, numbers: Iterable[int]) -> set[tuple[int, str, str, int]]:
         """Return whom which epoch of these incidents has reached: (incident, person, track, epoch)."""

@@ -212,6 +212,7 @@ def delivered(row: OutboxRow, names: Mapping[str, str]) -> str:
     states = {
         Attempt.PENDING: "waiting",
         Attempt.SENDING: "being sent",
+        Attempt.BUNDLED: "being sent",
         Attempt.ACCEPTED: "taken by the provider, no receipt yet",
         Attempt.DELIVERED: "delivered",
         Attempt.FAILED_TEMPORARY: "failed, will be tried again",

@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("digest", sa.Text, nullable=False),
         sa.Column("incident", sa.BigInteger, nullable=False),
         sa.Column("track", sa.Text, nullable=False),
+        sa.Column("kind", sa.String(16), nullable=False),
         sa.PrimaryKeyConstraint("reference", name="digest_members_pk"),
     )
     op.create_index("digest_members_digest", "digest_members", ["digest"])
