@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from escalatord.core.bundle import services_of
 from escalatord.core.gsm7 import Cut, cut, fit, one_line, to_gsm7
 from escalatord.core.incident import Incident, Reason, State, Track, TrackState
 from escalatord.core.ruleset import Ruleset
@@ -184,7 +185,17 @@ def list_text(page: CodedPage, titles: Sequence[str], firing: int) -> str:
     """Return the alerts behind a page."""
     if page.incident.confidential:
         return fit([page.code, " is confidential. No details here, sign in."])
+    bundle = page.incident.bundle
     count = f": {firing} alert{'' if firing == 1 else 's'}."
+    if bundle is not None and len(bundle.services) > 1:
+        services = services_of(bundle)
+        named = [f"{name} {alerts}" for name, alerts in services]
+        cuts = [
+            Cut(f"{',' if place else ''} {to_gsm7(one_line(name))}", -place, whole=True)
+            for place, name in enumerate(named)
+        ]
+        head = f"{count[:-1]}, {len(services)} services:"
+        return fit([page.code, Cut(f" {subject(page.incident)}", 1), head, *cuts[:DIGEST_LISTED_MAX]])
     shown = [cut(to_gsm7(one_line(title)), LISTED_TITLE_SEPTETS_MAX) for title in titles]
     listed = [Cut(f"{';' if place else ''} {title}", -place, whole=True) for place, title in enumerate(shown)]
     return fit([page.code, Cut(f" {subject(page.incident)}", 1), count, *listed])
@@ -214,11 +225,8 @@ def digest_list_text(code: str, pages: Sequence[CodedPage]) -> str:
 
 def digest_help_text(code: str, count: int) -> str:
     """Return what can be answered to a message that told of several pages."""
-    return fit(
-        [
-            f"{code} stands for {count} pages. Nothing changed. Reply {code} to ack all, {code}N to pass all on, {code}L to list."
-        ]
-    )
+    said = f"{code} stands for {count} pages. Nothing changed."
+    return fit([f"{said} Reply {code} to ack all, {code}N to pass all on, {code}L to list."])
 
 
 # ------------------------------------------------------------------------------------------------------- pieces
