@@ -247,7 +247,7 @@ def at_clock(at: datetime, zone: str, style: Style = Style.CLOCK) -> str:
 def time_left_seconds(telling: Telling) -> float:
     """Return for how many more seconds the present tier (or last resort) waits, 0 when nothing waits."""
     kinds = (TimerKind.TIER_DEADLINE, TimerKind.LAST_RESORT)
-    ends = [timer.at for timer in telling.incident.timers if timer.track == telling.track and timer.kind in kinds]
+    ends = [timer.at for timer in telling.incident.awake if timer.track == telling.track and timer.kind in kinds]
     return max(0.0, (min(ends) - telling.now).total_seconds()) if ends else 0.0
 
 
@@ -294,6 +294,8 @@ def what_became(telling: Telling) -> str:
     if track.state is TrackState.ACKNOWLEDGED and track.acked_at:
         since = at_clock(track.acked_at, telling.zone)
         return f"{short_name(names, track.owner)} has it since {since} ({VIA_WORDS[track.acked_via or Via.WEB]})."
+    if incident.quiet_since is not None:
+        return f"Flapping, quiet since {at_clock(incident.quiet_since, telling.zone)}."
     people = join_names(names, paged_now(track)) or "Nobody"
     if track.state is TrackState.LAST_RESORT:
         return f"No tier acked. Last resort: {people}."

@@ -380,6 +380,7 @@ async def test_past_the_cap_of_a_day_only_what_is_critical_costs_money(tmp_path)
         assert world.figure("escalatord_pages_limited_total", channel="sms", how="moved") == 3
         await world.fire("CoreDown")
         assert len(texts(world, "ana")) == 11
+        await world.reply("ana", "ALL")
         await world.pass_time(hours=23)
         before = len(texts(world, "ana"))
         await hosts(world, 13, 13)
