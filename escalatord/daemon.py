@@ -260,8 +260,7 @@ class Daemon:
 
     def _written(self, written: Written) -> None:
         self.figures.written(written)
-        self.metrics.worked(written.lateness, written.violations)
-        self.metrics.suppressed(written.muted, written.held_back)
+        self.metrics.committed(written)
 
     async def _receipt(self, reference: str, status: Attempt, reason: str, provider_id: str) -> None:
         await self.engine.submit(Receipt(reference=reference, status=status, reason=reason, provider_id=provider_id))

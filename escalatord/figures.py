@@ -84,6 +84,12 @@ COUNTERS = (
     Family("incidents_opened", "escalatord_incidents_opened", "Incidents opened", ("policy", "severity", "cause")),
     Family("incidents_closed", "escalatord_incidents_closed", "Incidents closed", ("policy", "severity", "outcome")),
     Family(
+        "incidents_reopened",
+        "escalatord_incidents_reopened",
+        "Incidents that fired again soon after their end and went on",
+        ("policy", "severity"),
+    ),
+    Family(
         "escalations",
         "escalatord_escalations",
         "Tiers entered because the one before did not help",
@@ -118,7 +124,7 @@ TIMES = (
     Family(
         "time_to_resolve",
         "escalatord_time_to_resolve_seconds",
-        "From the incident's opening to its end",
+        "From the incident's opening to its (first) end",
         ("policy", "severity"),
     ),
 )
@@ -206,6 +212,7 @@ def implied(ruleset: Ruleset) -> dict[str, set[Labels]]:
             both = (name, severity.value)
             sets["incidents_opened"] |= {(*both, cause.value) for cause in Cause}
             sets["incidents_closed"] |= {(*both, outcome) for outcome in OUTCOMES}
+            sets["incidents_reopened"].add(both)
             sets["time_to_first_page"].add(both)
             sets["time_to_resolve"].add(both)
             tiers = [str(tier) for tier in range(1, _tiers(policy) + 1)]

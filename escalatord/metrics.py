@@ -10,7 +10,7 @@ Rules:
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 from prometheus_client import Counter, Gauge, Histogram, Info, ProcessCollector, disable_created_metrics
 from prometheus_client.core import CollectorRegistry
@@ -35,6 +35,7 @@ HTTP_BOUNDS = (0.01, 0.05, 0.25, 1, 5)
 INGEST_RESULTS = ("accepted", "unchanged", "malformed", "unauthorized", "unavailable")
 COMMITTED = frozenset({"accepted", "unchanged"})
 NOTIFICATION_RESULTS = ("delivered", "accepted", "failed", "not_reached", "limited", "withdrawn")
+LIMITED_HOW = ("bundled", "put_off", "left_out", "moved")
 OPEN_STATES = (State.OPEN.value, State.ACKNOWLEDGED.value)
 FIRING, RESOLVED = AlertStatus.FIRING.value, AlertStatus.RESOLVED.value
 STATUS_CLASSES = tuple(f"{first}xx" for first in range(10))
@@ -49,6 +50,35 @@ CHILDREN_KEPT_MAX = 4096
 def _one(family: F, *labels: str) -> F:
     """Return one series of a family from which none is ever removed; the library looks it up anew each time."""
     return family.labels(*labels)
+
+
+class Committed(Protocol):
+    """What a transaction came to, as far as it is counted."""
+
+    @property
+    def lateness(self) -> Sequence[tuple[str, float]]:
+        """Return (kind, seconds) of every timer that was worked off."""
+        ...
+
+    @property
+    def violations(self) -> Sequence[str]:
+        """Return the names of the invariants that were broken."""
+        ...
+
+    @property
+    def limited(self) -> Sequence[tuple[str, str]]:
+        """Return (channel, how) of every message that a limit changed."""
+        ...
+
+    @property
+    def muted(self) -> Sequence[MuteKind]:
+        """Return by what kind of mute each alert that was newly muted is."""
+        ...
+
+    @property
+    def held_back(self) -> Mapping[MuteKind, int]:
+        """Return how many alerts are muted now, by kind."""
+        ...
 
 
 class Metrics:
@@ -89,6 +119,8 @@ class Metrics:
                 self.notifications.labels(*lane, result)
             for reason in DeliveryReason:
                 self.notifications_failed.labels(*lane, reason.value)
+            for how in LIMITED_HOW:
+                self.pages_limited.labels(name, how)
         for template in ruleset.templates:
             self.template_fallbacks.labels(template)
         lanes = {(name, channel.provider) for name, channel in ruleset.channels.items()}
@@ -139,6 +171,19 @@ class Metrics:
         else:
             self.delivery_seconds.labels(channel, provider).observe(seconds)
 
+    def committed(self, written: Committed) -> None:
+        """Count what a transaction came to: late timers, broken promises, limited messages, muted alerts."""
+        for kind, seconds in written.lateness:
+            self.timer_lateness_seconds.labels(kind).observe(max(0.0, seconds))
+        for _name in written.violations:
+            self.invariant_violations.labels("next_step").inc()
+        for channel, how in written.limited:
+            self.pages_limited.labels(channel, how).inc()
+        for mute in written.muted:
+            self.alerts_suppressed.labels(mute.value).inc()
+        for mute, count in written.held_back.items():
+            self._suppressed.labels(mute.value).set(count)
+
     def channel_up(self, channel: str, provider: str, *, up: bool) -> None:
         """Show whether a channel's breaker lets messages through."""
         if (channel, provider) in self._lanes:
@@ -147,20 +192,6 @@ class Metrics:
     def template_fell_back(self, template: str) -> None:
         """Count a message that a template of the rules failed to word."""
         self.template_fallbacks.labels(template).inc()
-
-    def worked(self, lateness: Iterable[tuple[str, float]], violations: Iterable[str]) -> None:
-        """Tell how late deadlines of a transaction were worked off, by kind, and which promises it found broken."""
-        for kind, seconds in lateness:
-            self.timer_lateness_seconds.labels(kind).observe(max(0.0, seconds))
-        for _name in violations:
-            self.invariant_violations.labels("next_step").inc()
-
-    def suppressed(self, muted: Iterable[MuteKind], held_back: Mapping[MuteKind, int]) -> None:
-        """Count alerts that a transaction muted, and tell how many are muted now."""
-        for kind in muted:
-            self.alerts_suppressed.labels(kind.value).inc()
-        for kind, count in held_back.items():
-            self._suppressed.labels(kind.value).set(count)
 
     def show_open(self, rows: Iterable[OpenRow], now: datetime | None) -> None:
         """Tell how many incidents are open: (policy, severity, state, count, oldest un-acked opening) each."""
@@ -227,6 +258,13 @@ class Metrics:
         self.delivery_seconds = self._histogram(
             "delivery_seconds", "From the start of an attempt until the provider took it" + NODE, DELIVERY_BOUNDS, *lane
         )
+        self.pages_limited = self._counter(
+            "pages_limited",
+            "Messages that did not go out as they were: bundled into one with others, put off until then, left out "
+            "because they only said it again, or moved to a channel that costs nothing" + NODE,
+            "channel",
+            "how",
+        )
         self.template_fallbacks = self._counter(
             "template_fallbacks",
             "Messages that a template failed to word, told in the built-in text" + NODE,
@@ -254,7 +292,8 @@ class Metrics:
         self._suppressed = self._gauge(
             "suppressed_alerts", "Alerts that fire and are muted now, by what mutes them longest" + NODE, "kind"
         )
-        self.suppressed((), dict.fromkeys(MuteKind, 0))
+        for mute in MuteKind:
+            self._suppressed.labels(mute.value)
         for way in MuteKind:
             self.alerts_suppressed.labels(way.value)
         self._open = self._gauge(

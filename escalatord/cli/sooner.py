@@ -13,6 +13,7 @@ WORTH_TELLING_SECONDS = 1.0
 SLOW_PAGE_SECONDS = 5.0
 TIERS_TOLD_MAX = 6
 FAILURES_TOLD_MAX = 6
+LIMITED_TOLD_MAX = 6
 FAILED = frozenset({"failed_permanent", "failed_temporary"})
 LEFT_BECAUSE: Mapping[str, str] = {
     "timeout": "nobody acked in its {within}",
@@ -26,8 +27,10 @@ Incident: TypeAlias = Mapping[str, Any]
 
 
 def why_not_sooner(incident: Incident) -> list[str]:
-    """Return what cost time: the sender, the rules, the providers, and every tier that was waited for."""
-    return [*_before_it_opened(incident), *_first_page(incident), *_tiers(incident), *_failures(incident)]
+    """Return what cost time: the sender, the rules, limits, the providers, and every tier that was waited for."""
+    budgets = [f"budget {line}" for line in (incident.get("explanation") or {}).get("budgets") or ()]
+    told = [*_before_it_opened(incident), *_first_page(incident), *_tiers(incident), *_limits(incident)]
+    return [*told, *_failures(incident), *budgets]
 
 
 def muted_before(incident: Incident) -> list[str]:
@@ -111,6 +114,16 @@ def _tiers(incident: Incident) -> Iterator[str]:
             yield f"tier {body.get('to_tier')} of {track} only when tier {tier} was over: {why}"
         window = body.get("within_seconds")
         within[track] = (body.get("to_tier"), float(window) if isinstance(window, int | float) else 0.0)
+
+
+def _limits(incident: Incident) -> Iterator[str]:
+    """Yield which messages a limit kept, put together with others, or left out."""
+    kinds = ("told_together", "limited", "moved_to_free")
+    told = [entry for entry in incident["timeline"] if entry["kind"] in kinds]
+    for entry in told[:LIMITED_TOLD_MAX]:
+        yield f"{output.clock(entry['at'])} {entry['say']}"
+    if len(told) > LIMITED_TOLD_MAX:
+        yield f"… and {len(told) - LIMITED_TOLD_MAX} more that a limit changed"
 
 
 def _failures(incident: Incident) -> list[str]:

@@ -138,13 +138,14 @@ def _channel(entry: Entry, values: Values, wiring: Wiring) -> None:
         address_key=provider.address_keys[kind],
         receipts=kind in provider.receipts,
         settings=_settings(entry, part, values, wiring.findings),
+        cost=part.cost,
     )
 
 
 def _settings(entry: Entry, part: ChannelPart, values: Values, findings: list[Finding]) -> Mapping[str, object]:
     """Return a channel's settings with references followed; only what is given stands in it."""
     settings: dict[str, object] = {}
-    given = part.model_dump(by_alias=True, exclude_unset=True, exclude={"kind", "provider", "timeout"})
+    given = part.model_dump(by_alias=True, exclude_unset=True, exclude={"kind", "provider", "timeout", "cost"})
     for key, value in given.items():
         try:
             if key in part.secrets:

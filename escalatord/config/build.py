@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from escalatord.config import build_noise
 from escalatord.config.addresses import Wiring
 from escalatord.config.build_rules import exception, prometheus, service, threshold
 from escalatord.config.canonical import content_hash
@@ -64,6 +65,9 @@ def ruleset(sections: Sections, wiring: Wiring) -> Ruleset:
         prometheus=next((prometheus(entry.part, wiring.bearer) for entry in sections.valid("prometheus")), None),
         sources={entry.name: _source(entry, wiring) for entry in sections.valid("sources")},
         templates={entry.name: template(entry) for entry in sections.valid("templates")},
+        groups=tuple(build_noise.group(entry) for entry in sections.valid("groups")),
+        flap=build_noise.flap(sections),
+        limits=build_noise.limits(sections),
         threshold_index=MatcherIndex([rule.match for rule in thresholds]),
         exception_index=MatcherIndex([rule.match for rule in exceptions]),
         suppress_index=MatcherIndex([each.match for each in mutes]),

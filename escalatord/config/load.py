@@ -7,7 +7,17 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
-from escalatord.config import build, calendars, criteria, feeds, files, references, suppressions, templates
+from escalatord.config import (
+    build,
+    build_noise,
+    calendars,
+    criteria,
+    feeds,
+    files,
+    references,
+    suppressions,
+    templates,
+)
 from escalatord.config.addresses import Wiring, wire
 from escalatord.config.references import Reference
 from escalatord.config.schema import PolicyPart
@@ -58,6 +68,7 @@ def load(
     findings += criteria.check(sections)
     findings += suppressions.check(sections)
     findings += templates.check(sections)
+    findings += build_noise.check(sections)
     findings.sort(key=in_order)
     if any(finding.level == "error" for finding in findings):
         raise ConfigError(tuple(findings))

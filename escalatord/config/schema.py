@@ -17,6 +17,7 @@ from escalatord.config.fields import (
     Window,
 )
 from escalatord.config.schema_base import Part
+from escalatord.config.schema_noise import FlapPart, GroupPart, LimitsPart
 from escalatord.config.schema_people import CalendarPart, PersonPart, Plan, Role, SchedulePart, Team
 from escalatord.config.schema_rules import (
     ExceptionPart,
@@ -142,6 +143,9 @@ class RulesFile(Part):
     calendars: dict[Name, CalendarPart] = Field({}, description="working hours and holidays")
     sources: dict[Name, SourcePart] = Field({}, description="monitoring systems that may post")
     templates: dict[Name, TemplatePart] = Field({}, description="in which words a tier's people are told")
+    groups: dict[Name, GroupPart] = Field({}, description="storms that become one incident")
+    flap: FlapPart | None = Field(None, description="what fires again soon after its end goes on as the same incident")
+    limits: LimitsPart | None = Field(None, description="how many messages one person gets, and what a day may cost")
 
 
 SECTIONS = tuple(RulesFile.model_fields)

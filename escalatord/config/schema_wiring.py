@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from escalatord.config.fields import ManyPath, Name, OnePath, SeverityWord, Text, Unit, WebAddress, Window
+from escalatord.config.fields import ManyPath, Money, Name, OnePath, SeverityWord, Text, Unit, WebAddress, Window
 from escalatord.config.schema_base import Part, short_form
 from escalatord.core.roster import ChannelKind
 
@@ -36,6 +36,7 @@ class ChannelPart(Part):
         None, description="what it is to its reader; default: from its name (sms_backup → sms)"
     )
     timeout: Window | None = Field(None, description="how long one request may take; default by provider")
+    cost: Money | None = Field(None, description="what a message costs: 0.08 EUR; for limits: {spend}")
 
 
 class SimPart(ChannelPart):

@@ -14,6 +14,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from escalatord.config.fields import NAME, Name, found
 from escalatord.config.files import RuleFile
 from escalatord.config.schema import SECTIONS, PolicyPart
+from escalatord.config.schema_noise import FlapPart, GroupPart, LimitsPart
 from escalatord.config.schema_people import CalendarPart, PersonPart, Plan, Role, SchedulePart, Team
 from escalatord.config.schema_rules import (
     ExceptionPart,
@@ -32,7 +33,7 @@ from escalatord.errors import Finding
 
 RULE_SECTIONS = ("thresholds", "exceptions")
 LIST_SECTIONS = (*RULE_SECTIONS, "suppress")
-SINGLE_SECTIONS = ("unmatched", "prometheus")
+SINGLE_SECTIONS = ("unmatched", "prometheus", "flap", "limits")
 READERS: Mapping[str, TypeAdapter[Any]] = {
     "facts": TypeAdapter(FactPart),
     "services": TypeAdapter(ServicePart),
@@ -51,6 +52,9 @@ READERS: Mapping[str, TypeAdapter[Any]] = {
     "calendars": TypeAdapter(CalendarPart),
     "sources": TypeAdapter(SourcePart),
     "templates": TypeAdapter(TemplatePart),
+    "groups": TypeAdapter(GroupPart),
+    "flap": TypeAdapter(FlapPart),
+    "limits": TypeAdapter(LimitsPart),
 }
 
 

@@ -36,6 +36,7 @@ REPAGED = frozenset(
         Reason.SEVERITY_RAISED,
         Reason.NEW_ALERT_AFTER_ACK,
         Reason.PERSON_REMOVED,
+        Reason.REOPENED,
     }
 )
 

@@ -10,6 +10,7 @@ from typing import assert_never
 from escalatord.core.answers import reopen
 from escalatord.core.climb import anybody, climb, enter_again, go_on, last_resort, send_step
 from escalatord.core.draft import Draft
+from escalatord.core.ending import close
 from escalatord.core.incident import NoticeKind, Reason, Timer, TimerKind, Track, TrackState
 from escalatord.core.policy import ACK_QUESTION_SECONDS
 from escalatord.core.retry import FAILED
@@ -25,7 +26,7 @@ NOT_CALLS = tuple(kind for kind in ChannelKind if kind not in CALLS)
 def pass_by(draft: Draft) -> Reason:
     """Act on every deadline that has passed; NOT_DUE when none has."""
     due = sorted(
-        (t for t in draft.incident.timers if t.at <= draft.now), key=lambda t: (t.kind not in MOVES_TRACK, t.at)
+        (t for t in draft.incident.awake if t.at <= draft.now), key=lambda t: (t.kind not in MOVES_TRACK, t.at)
     )
     if not due:
         return Reason.NOT_DUE
@@ -39,6 +40,9 @@ def pass_by(draft: Draft) -> Reason:
         if timer.kind in SAID_ONCE and (timer.track, timer.kind) in said:
             continue  # several reminders at once are one
         said.add((timer.track, timer.kind))
+        if timer.kind is TimerKind.FLAP_END:  # the only deadline that is of no track; it is alone
+            close(draft, by="", decision="")
+            return Reason.RECOVERED
         reasons.append(_fire(draft, draft.track(timer.track), timer))
     return reasons[0]
 
@@ -67,6 +71,8 @@ def _fire(draft: Draft, track: Track, timer: Timer) -> Reason:
             return _miss_receipt(draft, track, timer.subject)
         case TimerKind.STATUTORY:
             return _statutory(draft, track, timer)
+        case TimerKind.FLAP_END:
+            raise AssertionError("it is of no track")
         case _:
             assert_never(timer.kind)
 

@@ -179,16 +179,14 @@ class Draft:
         """Return whether such a deadline runs."""
         return any((t.kind, t.track, t.subject) == (kind, track, subject) for t in self._timers)
 
-    def deadline_of(self, track: str) -> datetime | None:
-        """Return when the window of a track's tier ends, None when no window runs."""
-        kind = TimerKind.TIER_DEADLINE
+    def deadline_of(self, track: str, kind: TimerKind = TimerKind.TIER_DEADLINE) -> datetime | None:
+        """Return when the window of a track's tier ends (or another deadline of it), None when none runs."""
         return next((t.at for t in self._timers if t.track == track and t.kind is kind), None)
 
-    def cap_deadline(self, track: str, at: datetime) -> None:
+    def cap_deadline(self, track: str, at: datetime, kind: TimerKind = TimerKind.TIER_DEADLINE) -> None:
         """Let the window of a track's tier end at `at` at the latest: paging again never adds time."""
         self._timers = tuple(
-            replace(t, at=min(t.at, at)) if t.track == track and t.kind is TimerKind.TIER_DEADLINE else t
-            for t in self._timers
+            replace(t, at=min(t.at, at)) if t.track == track and t.kind is kind else t for t in self._timers
         )
         self._pending = True
 

@@ -1,5 +1,6 @@
 """How an incident ends: called off, handed to compliance, closed."""
 
+from escalatord.core import flap
 from escalatord.core.draft import Draft
 from escalatord.core.incident import NoticeKind, Reason, State, Track, TrackState
 from escalatord.core.values import replace
@@ -10,6 +11,7 @@ def close(draft: Draft, *, by: str, decision: str) -> Reason:
     incident = draft.incident
     muted = not by and bool(incident.muted_by)
     reason = Reason.RESOLVED if by else Reason.SUPPRESSED if muted else Reason.RECOVERED
+    stood = None if by or muted else flap.standing(draft)
     for track in incident.tracks:
         stand_down(draft, track, reason, spare=by)
         decided = decision if draft.is_compliance(track) else ""
@@ -22,6 +24,8 @@ def close(draft: Draft, *, by: str, decision: str) -> Reason:
         recovered_at=incident.recovered_at or (None if by or muted else draft.now),
         resolved_at=draft.now,
         resolved_by=by,
+        quiet_since=None,
+        stood=stood,
     )
     draft.withdraw("")
     ended = "acked" if incident.first_acked_at else "resolved_unacked"
@@ -35,6 +39,7 @@ def close(draft: Draft, *, by: str, decision: str) -> Reason:
             "seconds": (draft.now - incident.opened_at).total_seconds(),
             "decision": decision,
             **({"muted_by": incident.muted_by} if muted else {}),
+            **({"again": True} if incident.reopened else {}),
         },
     )
     return reason

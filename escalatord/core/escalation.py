@@ -16,12 +16,14 @@ Rules.
 4. A compliance track cannot be snoozed or ended without a decision; the sender's resolve leaves it open.
 5. A tier's window counts from its entry. Late steps enter one tier, tell everyone once, and say that they are late.
 6. Every change of state leaves a `Record` that names its reason.
+7. Where flapping is damped (`flap`), what fires again soon after its end goes on where it stood; nothing sets its clock
+   back.
 """
 
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from escalatord.core import answers, deadlines, deliveries
+from escalatord.core import answers, bundle, deadlines, deliveries, flap
 from escalatord.core.climb import enter, enter_again, enter_all, page_owner_again
 from escalatord.core.draft import Draft
 from escalatord.core.ending import close, recover
@@ -115,6 +117,8 @@ def _closed(draft: Draft, event: Event) -> Reason:
     match event:
         case Note():
             return answers.note(draft, event)
+        case AlertFired() if flap.may_reopen(draft.incident, draft.world.ruleset.flap, draft.now):
+            return _reopen(draft, event)
         case Delivery() | PersonGone() | TimersDue() | AlertSettled():
             return Reason.DELIVERY_STALE if isinstance(event, Delivery) else Reason.NOT_DUE
         case AlertFired() | Ack() | Unack() | PassOn() | PageNext() | Snooze() | Resolve():
@@ -129,6 +133,7 @@ def _closed(draft: Draft, event: Event) -> Reason:
 def _open(event: AlertFired, now: datetime, world: World) -> Outcome:
     main = event.policies[0]
     raised = event.cause is Cause.RAISED
+    storm = bundle.begin(event)
     draft = Draft(
         Incident(
             number=event.number,
@@ -141,9 +146,10 @@ def _open(event: AlertFired, now: datetime, world: World) -> Outcome:
             service=event.service,
             source=event.source,
             rule=event.rule,
-            title=event.title,
+            title=bundle.title_of(storm, 1, 0.0, event.title) if storm else event.title,
             summary=event.summary,
             links=event.links,
+            bundle=storm,
             confidential=any(policy.confidential for policy in event.policies),
             opened_at=now,
             firing=(0, 0, 0, 0) if raised else _counted((0, 0, 0, 0), event.severity.rank, 1),
@@ -221,20 +227,34 @@ def _start(draft: Draft, track: Track, event: AlertFired) -> None:
 # ------------------------------------------------------------------------------------------------- more alerts
 
 
+def _reopen(draft: Draft, event: AlertFired) -> Reason:
+    """It fires again soon after its end: everything goes on where it stood, and what is overdue happens now."""
+    draft.actor, draft.via = event.source, event.via
+    before = draft.incident.stood
+    assert before is not None  # noqa: S101 - asked by `may_reopen`
+    flap.put_back(draft)
+    _join(draft, event)
+    flap.say_again(draft, before)
+    deadlines.pass_by(draft)
+    return Reason.REOPENED
+
+
 def _join(draft: Draft, event: AlertFired) -> Reason:
     """An alert joins the open incident, or one of its alerts changed."""
     draft.actor, draft.via = event.source, event.via
+    flap.stir(draft)
     incident = draft.incident
     if incident.recovered_at is not None:
         _begin_again(draft, event)
-    is_new = event.previous is None
+    is_new = event.previous is None  # not in it at this moment
+    is_known = event.again  # but it was, a moment ago
     firing = _counted(incident.firing, event.severity.rank, 1)
     if event.previous is not None:
         firing = _counted(firing, event.previous.rank, -1)
     draft.incident = replace(
         draft.incident,
         firing=firing,
-        alerts=incident.alerts + is_new,
+        alerts=incident.alerts + (is_new and not is_known),
         truncated=max(incident.truncated, event.truncated),
         recovered_at=None,
         muted_by="",
@@ -242,14 +262,15 @@ def _join(draft: Draft, event: AlertFired) -> Reason:
     reason = Reason.JOINED if is_new else Reason.ALERT_UPDATED
     if is_new:
         body = {"fingerprint": event.fingerprint, "new_severity": event.severity.value, "title": event.title}
-        draft.record("joined", reason, body=body)
+        draft.record("joined", reason, body={**body, "again": True} if is_known else body)
+        bundle.grow(draft, event)
     if event.severity.rank > incident.severity.rank:
         _worsen(draft, event)
         return Reason.SEVERITY_RAISED
     if event.previous is not None and event.severity.rank < event.previous.rank:
         draft.record("severity_fell", Reason.SEVERITY_FELL, body={"note": f"{event.previous} → {event.severity}"})
         return Reason.SEVERITY_FELL
-    if is_new and event.repage:
+    if is_new and event.repage and not is_known:
         return _again(draft, Reason.NEW_ALERT_AFTER_ACK, reason)
     return reason
 
@@ -267,7 +288,9 @@ def _begin_again(draft: Draft, event: AlertFired) -> None:
 def _worsen(draft: Draft, event: AlertFired) -> None:
     """The worst severity rose: start tracks that waited for it, page again those that climb or are held."""
     was = draft.incident.severity
-    draft.incident = replace(draft.incident, severity=event.severity, title=event.title, summary=event.summary)
+    draft.incident = replace(draft.incident, severity=event.severity)
+    if draft.incident.bundle is None:  # a bundle is called after all of its alerts
+        draft.incident = replace(draft.incident, title=event.title, summary=event.summary)
     body = {"from": was.value, "to": event.severity.value, "title": event.title, "why": dict(event.why)}
     draft.record("severity_raised", Reason.SEVERITY_RAISED, body=body)
     for track in draft.incident.tracks:
@@ -303,6 +326,9 @@ def _settle(draft: Draft, event: AlertSettled) -> Reason:
     if _must_stay(draft):
         recover(draft)
         return Reason.RECOVERED_COMPLIANCE_OPEN
+    # what a mute took away is not quiet: it is over as far as pages go
+    if not draft.incident.muted_by and flap.stay_open(draft):
+        return Reason.QUIET
     return close(draft, by="", decision="")
 
 

@@ -9,9 +9,24 @@ from typing import TypeAlias
 
 from escalatord.core.alert import Severity
 from escalatord.core.incident import Attempt, Cause, Incident, NoticeKind, Reason, Via
+from escalatord.core.noise import Group
 from escalatord.core.policy import Policy
 
 # ------------------------------------------------------------------------------------------------------ events
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """What a storm's bundle has to know of an alert that opens or joins it.
+
+    `cause` is what the alert's service depends on and is in trouble itself ("" = nothing), `cause_label` that trouble's
+    incident.
+    """
+
+    group: Group
+    labels: Mapping[str, str]
+    cause: str = ""
+    cause_label: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +35,8 @@ class AlertFired:
 
     `previous` is the severity this alert had in this incident before, None when its fingerprint is new to it.
     `policies` are the main policy and the `also` policies, in that order; `start_at` the first tier, 0 = all at once;
-    `repage` says that a new fingerprint in an acked incident pages its owner again.
+    `repage` says that a new fingerprint in an acked incident pages its owner again, `again` that this one was in the
+    incident a moment ago and is nothing new. `member` is what a storm's bundle has to know of it (None = in no bundle).
     """
 
     number: int
@@ -38,6 +54,8 @@ class AlertFired:
     policies: tuple[Policy, ...]
     start_at: int = 1
     repage: bool = True
+    again: bool = False
+    member: Member | None = None
     truncated: int = 0
     actor: str = ""
     via: Via = Via.SOURCE

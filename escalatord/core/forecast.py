@@ -37,6 +37,7 @@ class RungKind(StrEnum):
     ACK_QUESTION = "ack_question"
     LAST_RESORT = "last_resort"
     STATUTORY = "statutory"
+    END = "end"
 
 
 KINDS = {
@@ -69,6 +70,7 @@ def ladder(incident: Incident, world: World, now: datetime) -> tuple[Rung, ...]:
     The present tier with its reminders and later contact-plan steps; then the tiers to come, repeats included, up to
     the first last resort of each track. Of a track that a human holds: the question, and who is paged when the hold
     ends.
+    Of one that flaps and is quiet for now: when it is over, for nothing else happens before it fires again.
     What is overdue happens at `now`. Closed incidents have no rungs.
     """
     return tuple(islice(_rungs(incident, world, now), RUNGS_MAX))
@@ -87,6 +89,12 @@ def on_call_now(world: World, at: datetime) -> dict[str, tuple[OnCall, ...]]:
 
 def _rungs(incident: Incident, world: World, now: datetime) -> Iterator[Rung]:
     """Yield rungs as the state machine climbs, until nothing more is due."""
+    if incident.quiet_since is not None:
+        main, ends_at = incident.main, incident.next_due_at
+        if ends_at is not None:
+            what = "over, if it stays quiet"
+            yield Rung(at=max(now, ends_at), track=main.name, tier=main.tier, what=what, people=(), kind=RungKind.END)
+        return
     present = {track.name: track for track in incident.tracks}
     incident = replace(incident, timers=tuple(t for t in incident.timers if t.kind is not TimerKind.RECEIPT_OVERDUE))
     for _ in range(STEPS_MAX):
@@ -138,6 +146,8 @@ def _words(kind: RungKind, record: Record, track: Track, incident: Incident, wor
             return f"not acked yet: {record.body['channel']}"
         case RungKind.ACK_QUESTION:
             return "asked whether it is still in hand"
+        case RungKind.END:
+            return "over"
         case RungKind.STATUTORY:
             ahead = any(t.kind is TimerKind.STATUTORY and t.track == track.name for t in incident.timers)
             return f"{record.body['regime']} clock: {'reminder' if ahead else 'the time is up'}"

@@ -22,6 +22,7 @@ from escalatord.core.values import replace
 
 FINGERPRINT_GROUP = "fingerprint"
 KEY_SEPARATOR = "|"
+BUNDLE = "bundle"
 KEY_CHARS_MAX = 400
 KEY_CHARS_KEPT = 300
 LATE_COPY_SECONDS = 120.0
@@ -55,13 +56,13 @@ def admit(record: AlertRecord | None, alert: Alert, now: datetime) -> Admission:
     if alert.status is AlertStatus.RESOLVED:
         return _admit_resolve(record, alert, now)
     if record is None:
-        return Admission(record=_episode(alert, (), now), kind=AdmissionKind.NEW)
+        return Admission(record=_episode(alert, None, now), kind=AdmissionKind.NEW)
     known = record.alert
     if known.status is AlertStatus.RESOLVED:
         is_recent = (now - record.last_seen_at).total_seconds() <= LATE_COPY_SECONDS
         if is_recent and alert.starts_at <= known.starts_at:
             return Admission(record=record, kind=AdmissionKind.LATE_COPY)
-        return Admission(record=_episode(alert, record.starts, now), kind=AdmissionKind.NEW)
+        return Admission(record=_episode(alert, record, now), kind=AdmissionKind.NEW)
     if _repeats(known, alert):
         return Admission(record=record, kind=AdmissionKind.UNCHANGED)
     told = replace(alert, starts_at=min(known.starts_at, alert.starts_at))
@@ -75,11 +76,12 @@ def incident_key(verdict: Verdict, alert: Alert, policy: str) -> str:
     the sender's group, else the fingerprint. A key beyond KEY_CHARS_MAX characters keeps its beginning and a digest.
     """
     group = group_of(verdict.group_by, alert) if verdict.group_by else (alert.group_key or alert.fingerprint,)
-    key = KEY_SEPARATOR.join(_escaped(part) for part in (alert.source, policy, verdict.service, *group))
-    if len(key) <= KEY_CHARS_MAX:
-        return key
-    digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
-    return f"{key[:KEY_CHARS_KEPT]}{KEY_SEPARATOR}#{digest}"
+    return _key((alert.source, policy, verdict.service, *group))
+
+
+def bundle_key(parts: Sequence[str]) -> str:
+    """Return the key of the incident that holds a storm; where others have their policy it has nothing."""
+    return _key((BUNDLE, "", *parts))
 
 
 def group_of(names: Sequence[str], alert: Alert) -> tuple[str, ...]:
@@ -100,9 +102,15 @@ def _admit_resolve(record: AlertRecord | None, alert: Alert, now: datetime) -> A
     return Admission(record=settled, kind=AdmissionKind.RESOLVED)
 
 
-def _episode(alert: Alert, starts: tuple[datetime, ...], now: datetime) -> AlertRecord:
+def _episode(alert: Alert, known: AlertRecord | None, now: datetime) -> AlertRecord:
     """Return the record of an episode that opens now; nothing that was held or decided before counts."""
-    return AlertRecord(alert=alert, opened_at=now, last_seen_at=now, starts=(*starts, now)[-EPISODE_STARTS_MAX:])
+    fresh = AlertRecord(alert=alert, opened_at=now, last_seen_at=now, starts=(now,))
+    if known is None:
+        return fresh
+    starts = (*known.starts, now)[-EPISODE_STARTS_MAX:]
+    if not known.incident:
+        return replace(fresh, starts=starts, before=known.before, left_at=known.left_at)
+    return replace(fresh, starts=starts, before=known.incident, left_at=known.last_seen_at)
 
 
 def _repeats(known: Alert, alert: Alert) -> bool:
@@ -121,6 +129,14 @@ def _repeats(known: Alert, alert: Alert) -> bool:
         and known.links == alert.links
         and alert.starts_at >= known.starts_at
     )
+
+
+def _key(parts: Sequence[str]) -> str:
+    key = KEY_SEPARATOR.join(_escaped(part) for part in parts)
+    if len(key) <= KEY_CHARS_MAX:
+        return key
+    digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
+    return f"{key[:KEY_CHARS_KEPT]}{KEY_SEPARATOR}#{digest}"
 
 
 def _escaped(part: str) -> str:

@@ -69,6 +69,7 @@ class TimerKind(StrEnum):
     SNOOZE_END = "snooze_end"
     LAST_RESORT = "last_resort"
     STATUTORY = "statutory"
+    FLAP_END = "flap_end"
 
 
 class Attempt(StrEnum):
@@ -76,6 +77,7 @@ class Attempt(StrEnum):
 
     PENDING = "pending"
     SENDING = "sending"
+    BUNDLED = "bundled"
     ACCEPTED = "accepted"
     FAILED_TEMPORARY = "failed_temporary"
     DELIVERED = "delivered"
@@ -94,6 +96,7 @@ class NoticeKind(StrEnum):
     STAND_DOWN = "stand_down"
     UPDATE = "update"
     STATUTORY = "statutory"
+    DIGEST = "digest"
 
 
 class Reason(StrEnum):
@@ -109,6 +112,9 @@ class Reason(StrEnum):
     RECOVERED = "recovered"
     RECOVERED_COMPLIANCE_OPEN = "recovered_compliance_open"
     SUPPRESSED = "suppressed"
+    QUIET = "quiet"
+    REOPENED = "reopened"
+    BUNDLED = "bundled"
     ACKNOWLEDGED = "acknowledged"
     ACKNOWLEDGED_LATE = "acknowledged_late"
     ACK_EXTENDED = "ack_extended"
@@ -220,6 +226,33 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stood:
+    """How an incident stood when it ended by itself: what goes on from there when it soon fires again."""
+
+    tracks: tuple[Track, ...]
+    timers: tuple[Timer, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """What a storm's alerts have in common. `group` is the rule that bundles, `by` its labels with their values.
+
+    `over` is how many incidents opened on their own before it, within `window_seconds`. `services` and `labels`
+    (`name=value`) count alerts, each up to a number of names; `cause` is what probably broke, `why` says why we think
+    so ("" = nothing is known).
+    """
+
+    group: str
+    by: tuple[tuple[str, str], ...]
+    over: int
+    window_seconds: float
+    services: Mapping[str, int] = field(default_factory=dict)
+    labels: Mapping[str, int] = field(default_factory=dict)
+    cause: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
     """The durable thing that escalates; one snapshot row in the store.
 
@@ -228,6 +261,9 @@ class Incident:
     `policy` is the name of the main policy; each track carries the hash of the policy that it is pinned to.
     `version` grows by one with every stored change (compare-and-set), `turn` with every step that changed something;
     attempts are numbered by it. `muted_by` says which mute took its last alert away ("" = none did).
+    `reopened` counts how often it fired again soon after its end; `stood` is how it stood then. One that flaps and is
+    quiet for now has a `quiet_since`: its deadlines sleep, and one (FLAP_END) says when it is over. `bundle` is set on
+    an incident that holds a storm.
     """
 
     number: int
@@ -261,6 +297,10 @@ class Incident:
     resolved_at: datetime | None = None
     resolved_by: str = ""
     muted_by: str = ""
+    reopened: int = 0
+    quiet_since: datetime | None = None
+    stood: Stood | None = None
+    bundle: Bundle | None = None
 
     @property
     def label(self) -> str:
@@ -275,7 +315,14 @@ class Incident:
     @property
     def next_due_at(self) -> datetime | None:
         """Return the earliest deadline, None when closed."""
-        return min((timer.at for timer in self.timers), default=None)
+        return min((timer.at for timer in self.awake), default=None)
+
+    @property
+    def awake(self) -> tuple[Timer, ...]:
+        """Return the deadlines that count now: of one that is quiet for now, only the end of its quiet."""
+        if self.quiet_since is None:
+            return self.timers
+        return tuple(timer for timer in self.timers if timer.kind is TimerKind.FLAP_END)
 
     def track(self, name: str) -> Track | None:
         """Return the track called `name`, None when there is none."""

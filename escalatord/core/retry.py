@@ -3,10 +3,11 @@
 News of an attempt comes from the send itself, from the provider's callbacks (out of order, doubled, missing) and from
 asking. The states form a chain, and knowledge only climbs it:
 
-    pending < sending < failed_temporary < accepted < failed_permanent < withdrawn < delivered
+    pending < sending < bundled < failed_temporary < accepted < failed_permanent < withdrawn < delivered
 
 - A temporary failure lies below `accepted`: after a timeout the provider may have taken the message, and its own word
   that it did outweighs our doubt. Once accepted, a temporary failure is no news; no receipt starts the fallback.
+- `bundled` is being sent too, inside another message to the same person; what becomes of that is told of it.
 - `delivered` beats everything: what reached its phone was not failed and not taken back, whoever says so later.
 - `withdrawn` is final but for `delivered`: we never send it, and if it went out all the same, that is the truth.
 
@@ -19,6 +20,7 @@ from escalatord.core.incident import Attempt
 CHAIN = (
     Attempt.PENDING,
     Attempt.SENDING,
+    Attempt.BUNDLED,
     Attempt.FAILED_TEMPORARY,
     Attempt.ACCEPTED,
     Attempt.FAILED_PERMANENT,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from escalatord.core.policy import Target, TargetKind
 from escalatord.core.schedule import on_call
+from escalatord.core.units import Quantity
 
 if TYPE_CHECKING:
     from escalatord.core.ruleset import World  # the rule set is made of people, so it imports this file
@@ -33,7 +34,8 @@ class ChannelSpec:
     """A configured channel: what the core must know of it, and the provider's own settings.
 
     `address_key` names the field of a person that holds the address ("" = the channel needs none, such as a webhook).
-    `receipts` says that the provider reports delivery; without them `accepted` is as good as delivered.
+    `receipts` says that the provider reports delivery; without them `accepted` is as good as delivered. `cost` is that
+    of one message, None = nothing.
     """
 
     name: str
@@ -42,6 +44,7 @@ class ChannelSpec:
     address_key: str
     receipts: bool
     settings: Mapping[str, object] = field(default_factory=dict)
+    cost: Quantity | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -223,7 +223,8 @@ class AlertRecord:
     last, at most EPISODE_STARTS_MAX). `held` says since when: by `rule/severity` a condition has been true, by
     `rule/clear` a claim may be given up, by `rule!severity` a severity has been claimed, by `?fact` Prometheus is being
     asked. `incident` is 0 when it pages nobody; `severity` is what the rules made of it. `due_at` is when the rules
-    look again. `suppressed` is what mutes it, or did last in this episode (`ended_at`).
+    look again. `suppressed` is what mutes it, or did last in this episode (`ended_at`). `before` is the incident that
+    an earlier episode was in (0 = none), `left_at` when that episode ended.
     """
 
     alert: Alert
@@ -235,6 +236,8 @@ class AlertRecord:
     severity: Severity | None = None
     due_at: datetime | None = None
     suppressed: SuppressedBy | None = None
+    before: int = 0
+    left_at: datetime | None = None
 
     @property
     def firing(self) -> bool:

@@ -7,6 +7,7 @@ from escalatord.core.alert import Severity
 from escalatord.core.calendar import Calendar
 from escalatord.core.matchers import MatcherIndex
 from escalatord.core.mutes import Filed
+from escalatord.core.noise import Flap, Group, Limits
 from escalatord.core.policy import ContactPlan, Policy, Target
 from escalatord.core.roster import ChannelSpec, Person
 from escalatord.core.rules import ExceptionRule, FactSource, Service, ThresholdRule
@@ -74,6 +75,9 @@ class Ruleset:
     prometheus: PrometheusSpec | None = None
     sources: Mapping[str, SourceSpec] = field(default_factory=dict)
     templates: Mapping[str, Template] = field(default_factory=dict)
+    groups: tuple[Group, ...] = ()
+    flap: Flap | None = None
+    limits: Limits = field(default_factory=Limits)
     threshold_index: MatcherIndex = field(default_factory=lambda: MatcherIndex(()), compare=False, repr=False)
     exception_index: MatcherIndex = field(default_factory=lambda: MatcherIndex(()), compare=False, repr=False)
     suppress_index: MatcherIndex = field(default_factory=lambda: MatcherIndex(()), compare=False, repr=False)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from escalatord.core.alert import Severity
+from escalatord.core.bundle import place_of
 from escalatord.core.forecast import Rung, next_tier
 from escalatord.core.gsm7 import one_line
 from escalatord.core.incident import Cause, Incident, NoticeKind, Reason, State, TimerKind, Track, TrackState, Via
@@ -177,7 +178,9 @@ def track_of(telling: Telling) -> Track:
 
 
 def subject(incident: Incident) -> str:
-    """Return what is broken in a word: the service, else the source that told of it, else the incident's label."""
+    """Return what is broken in a word: the service, else its source, else the incident's label; of a storm, where."""
+    if incident.bundle is not None:
+        return one_line(place_of(incident.bundle))[:TITLE_CHARACTERS_MAX]
     said_by_human = incident.cause is Cause.RAISED  # "human" is no name of anything that breaks
     named = incident.service or ("" if said_by_human else incident.source)
     return one_line(named)[:TITLE_CHARACTERS_MAX] or incident.label
@@ -244,7 +247,7 @@ def at_clock(at: datetime, zone: str, style: Style = Style.CLOCK) -> str:
 def time_left_seconds(telling: Telling) -> float:
     """Return for how many more seconds the present tier (or last resort) waits, 0 when nothing waits."""
     kinds = (TimerKind.TIER_DEADLINE, TimerKind.LAST_RESORT)
-    ends = [timer.at for timer in telling.incident.timers if timer.track == telling.track and timer.kind in kinds]
+    ends = [timer.at for timer in telling.incident.awake if timer.track == telling.track and timer.kind in kinds]
     return max(0.0, (min(ends) - telling.now).total_seconds()) if ends else 0.0
 
 
@@ -274,6 +277,7 @@ def why_you(telling: Telling) -> str:
         Reason.SNOOZE_ENDED: "The snooze is over",
         Reason.SEVERITY_RAISED: f"Now {telling.incident.severity}",
         Reason.NEW_ALERT_AFTER_ACK: "A new alert joined",
+        Reason.REOPENED: "It fires again",
     }
     if telling.reason in said:
         return said[telling.reason]
@@ -293,6 +297,8 @@ def what_became(telling: Telling) -> str:
     if track.state is TrackState.ACKNOWLEDGED and track.acked_at:
         since = at_clock(track.acked_at, telling.zone)
         return f"{short_name(names, track.owner)} has it since {since} ({VIA_WORDS[track.acked_via or Via.WEB]})."
+    if incident.quiet_since is not None:
+        return f"Flapping, quiet since {at_clock(incident.quiet_since, telling.zone)}."
     people = join_names(names, paged_now(track)) or "Nobody"
     if track.state is TrackState.LAST_RESORT:
         return f"No tier acked. Last resort: {people}."

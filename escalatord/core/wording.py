@@ -36,7 +36,13 @@ LINKS_MAX = 5
 LINK_CHARACTERS_MAX = 500
 LINK_NAME_CHARACTERS_MAX = 40
 CONFIDENTIAL_CHARACTERS_MAX = 1000
-ASKS_FOR_ACK = (NoticeKind.PAGE, NoticeKind.REMIND, NoticeKind.LAST_RESORT, NoticeKind.ACK_QUESTION)
+ASKS_FOR_ACK = (
+    NoticeKind.PAGE,
+    NoticeKind.REMIND,
+    NoticeKind.LAST_RESORT,
+    NoticeKind.ACK_QUESTION,
+    NoticeKind.DIGEST,
+)
 
 
 def compose(telling: Telling, channel: ChannelKind) -> Words:
@@ -83,7 +89,7 @@ def _confidential(telling: Telling) -> Words:
 def _event(telling: Telling) -> str:
     """Return why this message comes now, "" when the first line has said it."""
     match telling.kind:
-        case NoticeKind.PAGE | NoticeKind.UPDATE:
+        case NoticeKind.PAGE | NoticeKind.UPDATE | NoticeKind.DIGEST:
             why = why_you(telling)
             late = f"Late: open {roughly(open_seconds(telling.incident, telling.now))} already." if telling.late else ""
             return " ".join(part for part in (f"{why}." if why else "", late) if part)

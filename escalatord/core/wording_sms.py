@@ -32,6 +32,7 @@ from escalatord.core.wallclock import Style
 
 TITLE_SEPTETS_LEAST = 30
 SERVICE_SEPTETS_LEAST = 16
+BUNDLE_SEPTETS_LEAST = 40
 QUESTION_MINUTES = 10
 
 
@@ -40,8 +41,8 @@ def text_of(telling: Telling) -> str:
     if telling.confidential:
         return confidential_text(telling)
     match telling.kind:
-        case NoticeKind.PAGE:
-            return _page(telling)
+        case NoticeKind.PAGE | NoticeKind.DIGEST:
+            return _page(telling) if telling.incident.bundle is None else _bundle(telling)
         case NoticeKind.REMIND:
             return _remind(telling)
         case NoticeKind.LAST_RESORT:
@@ -53,7 +54,10 @@ def text_of(telling: Telling) -> str:
         case NoticeKind.STAND_DOWN:
             return _stand_down(telling)
         case NoticeKind.UPDATE:
-            return fit([*_name(telling), ". ", Cut(what_became(telling), 2), *_link(telling)])
+            again = "fires again" if telling.reason is Reason.REOPENED else ""
+            return fit(
+                [*_name(telling), f" {again}. " if again else ". ", Cut(what_became(telling), 2), *_link(telling)]
+            )
         case NoticeKind.STATUTORY:
             return _statutory(telling)
         case _:
@@ -73,7 +77,7 @@ def confidential_text(telling: Telling, limit: int = SEPTETS_MAX) -> str:
     sign_in = ["\n", telling.handles.link] if telling.handles.link else []
     clock = _clock(telling)
     match telling.kind:
-        case NoticeKind.PAGE | NoticeKind.REMIND | NoticeKind.LAST_RESORT:
+        case NoticeKind.PAGE | NoticeKind.REMIND | NoticeKind.LAST_RESORT | NoticeKind.DIGEST:
             ends = f" {clock}." if clock else ""
             parts = [
                 name,
@@ -120,6 +124,18 @@ def _page(telling: Telling) -> str:
         standing = f"{'you are' if why else 'You are'} {place}{f', {roughly(left)}' if left else ''}."
     said: list[str | Cut] = [late, Cut(f"{why}; " if why else "", 3, whole=True), Cut(standing, 5, whole=True)]
     return fit([*_severe_name(telling), _title(telling), ". ", *said, *_reply(telling, pass_on=first)])
+
+
+def _bundle(telling: Telling) -> str:
+    """Return the page of a storm: how many, what probably broke, one code for all."""
+    incident = telling.incident
+    code = telling.handles.code
+    severity = SHORT_SEVERITY[incident.severity]
+    late = f"LATE, open {roughly(open_seconds(incident, telling.now))}. " if telling.late else ""
+    why = why_you(telling)
+    reply = [f"\nReply {code} to ack all, {code}L to list", *_link(telling)] if code else _reply(telling)
+    said: list[str | Cut] = [late, Cut(f"{why}. " if why else "", 3, whole=True), f"Bundle {code or incident.label}."]
+    return fit([f"{severity} ", Cut(headline(incident), 1, BUNDLE_SEPTETS_LEAST), ". ", *said, *reply])
 
 
 def _remind(telling: Telling) -> str:

@@ -45,7 +45,7 @@ def sentences_of(telling: Telling) -> tuple[str, ...]:
         else ()
     )
     match telling.kind:
-        case NoticeKind.PAGE | NoticeKind.REMIND | NoticeKind.UPDATE:
+        case NoticeKind.PAGE | NoticeKind.REMIND | NoticeKind.UPDATE | NoticeKind.DIGEST:
             return (f"Severity {incident.severity}.", *what, *late, _place(telling), MENU)
         case NoticeKind.LAST_RESORT:
             return (
@@ -118,7 +118,7 @@ def _confidential(telling: Telling) -> tuple[str, ...]:
             return (f"{name} no longer needs you.",)
         case NoticeKind.PAGE | NoticeKind.REMIND | NoticeKind.LAST_RESORT | NoticeKind.UPDATE:
             pass
-        case NoticeKind.ACK_QUESTION | NoticeKind.STATUTORY:
+        case NoticeKind.ACK_QUESTION | NoticeKind.STATUTORY | NoticeKind.DIGEST:
             pass
         case _:
             assert_never(telling.kind)

@@ -14,7 +14,7 @@ from escalatord.core.policy import Policy
 from escalatord.core.rules import OWN_SOURCE, AlertRecord
 from escalatord.core.ruleset import Ruleset, World
 from escalatord.core.values import replace
-from escalatord.engine import handlers, intake, overriding, own_alerts, suppressing
+from escalatord.engine import claiming, handlers, intake, overriding, own_alerts, suppressing
 from escalatord.engine.commands import (
     AddOverride,
     AddSilence,
@@ -40,8 +40,8 @@ from escalatord.engine.commands import (
 from escalatord.engine.handlers import ANSWERABLE_KINDS, Due
 from escalatord.engine.surroundings import Surroundings
 from escalatord.engine.unit import Unit
-from escalatord.engine.written import Written, joined, nothing
-from escalatord.errors import EscalatordError, StoreUnavailableError
+from escalatord.engine.written import CommandFailedError, Written, joined, nothing
+from escalatord.errors import StoreUnavailableError
 from escalatord.store.incidents import ConflictError
 from escalatord.store.store import Store
 from escalatord.store.tx import Tx
@@ -55,10 +55,6 @@ ALERTS_SURVEYED_MAX = 200_000
 """Past it the oldest are not counted by rules that count, and keep nobody quiet; a warning says so."""
 
 log = get_logger(component="engine")
-
-
-class CommandFailedError(EscalatordError):
-    """This command alone failed, was taken back, and is journaled; everything else in its batch is committed."""
 
 
 class Batch:
@@ -122,21 +118,23 @@ class Batch:
         quiets = "1" if fresh.cause_names or ruleset.suppress else ""
 
         def known(tx: Tx) -> tuple[list[AlertRecord], dict[int, Incident]]:
-            since = now - timedelta(seconds=fresh.window_seconds)
+            since = now - timedelta(seconds=max(fresh.window_seconds, fresh.storms.window_seconds))
             # what was quiet until now by rules that are gone has to be looked at, also after a restart
             before = tx.setting(QUIETS_SETTING) or ""
             if before != quiets:
                 tx.set_setting(QUIETS_SETTING, quiets)
-            if not (fresh.needed or before or self.around.silences()):
+            if not (fresh.needed or fresh.storms.window_seconds or before or self.around.silences()):
                 return [], {}
             records = tx.alerts_since(since, ALERTS_SURVEYED_MAX)
-            incidents = tx.load({record.incident for record in records if record.incident and record.firing})
-            return records, {n: each for n, each in incidents.items() if each.state is not State.RESOLVED}
+            return records, tx.load({record.incident for record in records if record.incident})
 
         records, incidents = self._store.write(known)
         if len(records) >= ALERTS_SURVEYED_MAX:
             log.warning("too many alerts fire: some are not counted and keep nobody quiet", alerts=len(records))
-        self.around.rebuild(ruleset, records, incidents, now)
+        still_open = {n: each for n, each in incidents.items() if each.state is not State.RESOLVED}
+        self.around.rebuild(ruleset, records, still_open, now)
+        storms = self.around.storms
+        storms.rebuild(records, incidents, now - timedelta(seconds=storms.window_seconds))
 
     def _write(self, commands: Sequence[Command | Due], now: datetime) -> tuple[Written, World]:
         """Run commands in one transaction; what the surroundings learned stays only when it is committed."""
@@ -175,6 +173,7 @@ class Batch:
             asks=self.around.asks,
             muted=tuple(unit.newly_muted.values()),
             held_back=self.around.held_back(),
+            limited=tuple(unit.limited),
             at=now,
         )
         return written, unit.world
@@ -236,6 +235,10 @@ class _Run:
                     keys.update(intake.keys_of(judged))
                     numbers.update(intake.numbers_of(judged))
         self._know(tx.load(numbers).values() if numbers else (), tx.load_open(keys).values() if keys else ())
+        if keys and unit.world.ruleset.flap is not None:
+            ended = [key for key in keys if not unit.by_key.get(key)]
+            unit.know_over(tx.load_over(ended), ended)
+            self._know()
         if any(isinstance(command, Unreachable | PeopleGone) for command in commands):
             self._know(tx.list_incidents((State.OPEN, State.ACKNOWLEDGED), OPEN_LOOKED_THROUGH_MAX))
         unit.new_expected = sum(1 for key in keys if not unit.by_key.get(key))
@@ -259,7 +262,7 @@ class _Run:
             case Receipt():
                 return handlers.receipt(unit, command)
             case Claim():
-                claimed = handlers.claim(unit, command)
+                claimed = claiming.claim(unit, command)
                 self._know((), ())
                 return claimed
             case RaiseIncident():
@@ -301,7 +304,7 @@ class _Run:
         if unit.came or unit.arrived:
             self._guarded(unit, partial(own_alerts.take_in, unit))
         if unit.around.needed:
-            unit.around.closed(unit.closed)
+            unit.around.closed(unit.over)
         if unit.around.has_due:
             self._guarded(unit, lambda: intake.look_soon(unit, unit.around.take_due()))
 

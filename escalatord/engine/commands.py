@@ -102,11 +102,19 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One attempt that goes out inside a digest."""
+
+    row: OutboxRow
+    incident: Incident
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
     """An attempt that is now `sending`, with what its reader answers with.
 
     `code` and `link_token` are "" where no answer is asked for; `thread` is the provider's id of the incident's first
-    message in that channel ("" = none yet).
+    message in that channel ("" = none yet). `also` is everything that a digest tells of; `incident` is the worst of it.
     """
 
     row: OutboxRow
@@ -114,6 +122,7 @@ class Claimed:
     code: str
     link_token: str
     thread: str
+    also: tuple[Told, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

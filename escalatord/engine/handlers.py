@@ -4,22 +4,18 @@ Each function takes the unit of work and the command and returns the command's r
 back alone.
 """
 
-from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
-from escalatord.core.codes import CODES_MAX, free_codes
 from escalatord.core.events import AlertFired, Delivery, PersonGone, TimersDue
-from escalatord.core.incident import Attempt, Cause, Incident, NoticeKind, Reason, State, TrackState, Via
+from escalatord.core.incident import Attempt, Cause, Incident, NoticeKind, Reason, Via
 from escalatord.core.roster import reachable
-from escalatord.core.tokens import mint, token_hash
 from escalatord.core.values import replace
+from escalatord.engine import digests
 from escalatord.engine.commands import (
     Answer,
     Answered,
-    Claim,
-    Claimed,
     PeopleGone,
     Quarantine,
     RaiseIncident,
@@ -28,15 +24,12 @@ from escalatord.engine.commands import (
     Unreachable,
 )
 from escalatord.engine.intake import look_after_closing
-from escalatord.engine.unit import PAGE_KINDS, Unit
+from escalatord.engine.unit import Unit
 from escalatord.store.outbox import returned, settled
-from escalatord.store.rows import CodeRow, DeadLetter, LinkRow, OutboxRow
+from escalatord.store.rows import DeadLetter, OutboxRow
 
-CLIMBING = (TrackState.RUNNING, TrackState.LAST_RESORT)
 ANSWERABLE_KINDS = frozenset({NoticeKind.PAGE, NoticeKind.LAST_RESORT})
 """Messages whose deliveries an incident learns of: a failed one starts the next way to reach the person."""
-CLAIM_LOOKS_MAX = 100
-"""Past it: what waits behind so many rooms full of withdrawn rows is claimed the next time."""
 TRIES_MAX = 4
 RETRY_SECONDS = (1.0, 3.0, 9.0)
 TELL_EVERY_SECONDS = 3600.0
@@ -93,7 +86,7 @@ def receipt(unit: Unit, command: Receipt) -> Answered:
     now = unit.now
     row = unit.attempt(command.reference)
     stale = Answered(incident=None, before=None, reason=Reason.DELIVERY_STALE, at=now)
-    if row is None:
+    if row is None or row.state is Attempt.BUNDLED:  # what is in a digest is told by the digest alone
         return stale
     status = command.status
     if status is Attempt.FAILED_TEMPORARY:
@@ -106,61 +99,15 @@ def receipt(unit: Unit, command: Receipt) -> Answered:
         if after is None:
             return replace(stale, reason=Reason.DELIVERY_UNCHANGED)
         unit.change_attempt(row, after)
+    if row.kind is NoticeKind.DIGEST:
+        digests.spread(unit, row, status, command)
+        return replace(stale, reason=Reason.DELIVERY_ADVANCED)
     if row.kind not in ANSWERABLE_KINDS:
         return replace(stale, reason=Reason.DELIVERY_ADVANCED)
     before = unit.incident(row.incident)
     event = Delivery(reference=row.reference, status=status, reason=command.reason, channel=row.channel)
     outcome = unit.happen(before, event)
     return Answered(incident=outcome.incident, before=before, reason=outcome.reason, at=now)
-
-
-def claim(unit: Unit, command: Claim) -> tuple[Claimed, ...]:
-    """Hand due attempts to the sender: `sending` is committed before any provider hears of them.
-
-    What is no longer wanted (acked, closed, taken over meanwhile) is withdrawn here instead: the last look before the
-    call is in the same transaction that marks the row.
-    """
-    tx, room = unit.tx, Counter(command.room)
-    lease_until = unit.now + timedelta(seconds=command.lease_seconds)
-    claimed: list[OutboxRow] = []
-    for _ in range(CLAIM_LOOKS_MAX):
-        unit.write_attempts()
-        rows = tx.outbox_pending(unit.now, room)
-        wanted = _wanted(unit, rows)
-        mine = tx.outbox_claim(wanted, lease_until) if wanted else []
-        unit.attempts.update((row.reference, row) for row in mine)
-        claimed += mine
-        room.subtract(row.lane for row in mine)
-        # what was withdrawn took the place of others, which may be behind it
-        if len(wanted) == len(rows):
-            break
-    return _ready(unit, claimed) if claimed else ()
-
-
-def _wanted(unit: Unit, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
-    """Return the rows that still make sense; the others are withdrawn."""
-    unit.attempts.update((row.reference, row) for row in rows)
-    unit.know(unit.tx.load({row.incident for row in rows} - unit.incidents.keys()))
-    wanted: list[OutboxRow] = []
-    for row in rows:
-        incident = unit.incidents.get(row.incident)
-        if incident is not None and still_wanted(incident, row):
-            wanted.append(row)
-        elif (after := settled(row, Attempt.WITHDRAWN, ("", "no longer needed"), unit.now)) is not None:
-            unit.change_attempt(row, after)
-    return wanted
-
-
-def still_wanted(incident: Incident, row: OutboxRow) -> bool:
-    """Tell whether an attempt still makes sense: a page needs a climbing track, a question its owner."""
-    if row.kind not in PAGE_KINDS:
-        return True
-    track = incident.track(row.track)
-    if track is None or incident.state is State.RESOLVED:
-        return False
-    if row.kind is NoticeKind.ACK_QUESTION:
-        return track.state is TrackState.ACKNOWLEDGED and track.owner == row.person
-    return track.state in CLIMBING
 
 
 def quarantine(unit: Unit, command: Quarantine) -> None:
@@ -280,66 +227,3 @@ def _put_back(unit: Unit, row: OutboxRow, why: str) -> None:
     if after is not None:
         unit.change_attempt(row, after)
         unit.outbox_due_at(due_at)
-
-
-def _ready(unit: Unit, rows: Sequence[OutboxRow]) -> tuple[Claimed, ...]:
-    """Give rows what their readers answer with: a code and a link of their own each.
-
-    A call-off names the page by the code that its reader knows it by.
-    """
-    numbers = {row.incident for row in rows}
-    threads = unit.tx.threads(numbers)
-    codes = _codes(unit, rows, unit.tx.codes_for(numbers))
-    links: list[LinkRow] = []
-    ready = []
-    for row in rows:
-        token = _link(unit, row, links) if row.person and row.kind in PAGE_KINDS else ""
-        ready.append(
-            Claimed(
-                row=row,
-                incident=unit.incidents[row.incident],
-                code=codes.get((row.person, row.incident), ""),
-                link_token=token,
-                thread=threads.get((row.incident, row.channel), ""),
-            )
-        )
-    unit.tx.add_links(links)
-    return tuple(ready)
-
-
-def _codes(unit: Unit, rows: Sequence[OutboxRow], known: dict[tuple[str, int], str]) -> dict[tuple[str, int], str]:
-    """Return the known codes and new ones for those who are paged and have none yet.
-
-    Whoever has all codes in use (1,368 open incidents) gets no further one: links and buttons still answer.
-    """
-    free: dict[str, Iterator[str]] = {}
-    fresh: list[CodeRow] = []
-    for row in rows:
-        place = (row.person, row.incident)
-        if not row.person or row.kind not in PAGE_KINDS or place in known:
-            continue
-        if row.person not in free:
-            in_use = unit.tx.codes_in_use(row.person, unit.now)
-            free[row.person] = free_codes(in_use) if len(in_use) < CODES_MAX else iter(())
-        known[place] = code = next(free[row.person], "")
-        if code:
-            fresh.append(CodeRow(person=row.person, code=code, incident=row.incident, track=row.track))
-    unit.tx.assign_codes(fresh)
-    return known
-
-
-def _link(unit: Unit, row: OutboxRow, links: list[LinkRow]) -> str:
-    """Return the token of the row's reader; what is stored of it is added to `links`."""
-    spec = unit.world.ruleset.channels.get(row.channel)
-    is_long = spec is not None and spec.kind.value not in ("sms", "call")
-    token = mint(unit.link_key, row.incident, row.person, row.channel, row.track, long=is_long)
-    links.append(
-        LinkRow(
-            token_hash=token_hash(token),
-            incident=row.incident,
-            person=row.person,
-            channel=row.channel,
-            track=row.track,
-        )
-    )
-    return token

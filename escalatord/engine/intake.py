@@ -21,6 +21,7 @@ from escalatord.core.suppress import going_on
 from escalatord.core.values import replace
 from escalatord.engine.commands import Accepted, Ingest, Ingested
 from escalatord.engine.fired import Told, fired
+from escalatord.engine.joining import Place, belongs, member_of, was_in
 from escalatord.engine.surroundings import Surroundings
 from escalatord.engine.unit import Unit
 
@@ -283,14 +284,19 @@ def _page(unit: Unit, item: Judged, record: AlertRecord, current: Incident | Non
     """Open an incident for the alert, or let it join (or change in) the one that is open."""
     verdict = item.verdict
     assert verdict is not None and verdict.severity is not None  # noqa: S101, PT018 - both seen by the caller
+    where = Place(key=item.key, incident=current)
     if current is None:
-        number = unit.by_key.get(item.key, 0)
-        current = unit.incident(number) if number else None
+        where = belongs(unit, record, verdict, item.key)
+        current = where.incident
     opens = current is None
     number = unit.next_number() if current is None else current.number
     previous = record.severity if current is not None and record.incident == number else None
-    told = Told(number=number, key=item.key, severity=verdict.severity, previous=previous)
-    event = fired(unit.world.ruleset, item.alert, verdict, told, record.suppressed)
+    told = Told(number=number, key=where.key, severity=verdict.severity, previous=previous)
+    event = replace(
+        fired(unit.world.ruleset, item.alert, verdict, told, record.suppressed),
+        again=not opens and was_in(unit, record, number),
+        member=member_of(unit, where, record),
+    )
     outcome = unit.happen(current, event, {policy.hash: policy for policy in event.policies})
     place = (record.alert.source, record.alert.fingerprint)
     record = replace(record, incident=number, severity=verdict.severity)

@@ -9,6 +9,7 @@ Rules:
 - A climb is a tier entered that is not where the track began: tier 2 and above, or any tier of a repeat. A track that
   began higher because its policy says so (`skip_to`) climbed nothing. The time to escalate is told the first time each
   tier is reached on the main track.
+- An incident ends once: what fired again soon after and ended again is counted as reopened, and its end as it was.
 - A row that it does not understand changes nothing: a journal written by a later version must not stop the figures.
 - Measured times are kept by value, so that buckets can follow the policies' windows; past a limit they are rounded up
   to the next bucket bound, which changes no bucket count and no sum.
@@ -149,6 +150,10 @@ class Ledger:
                 self._count("acknowledgements", (_via(entry), ANSWERS[entry.kind]))
             case "exhausted":
                 self._count("exhausted", labels[:1])
+            case "reopened":
+                self._count("incidents_reopened", labels)
+            case "resolved" if body.get("again"):
+                pass  # it was counted when it ended first
             case "resolved":
                 self._count("incidents_closed", (*labels, _text(body, "outcome")))
                 self._time("time_to_resolve", labels, entry)

@@ -199,7 +199,14 @@ def _equal(match: Matchers) -> dict[str, str]:
 
 def _fire(unit: Unit, record: AlertRecord, alert: Alert) -> None:
     starts = (*record.starts, unit.now)[-EPISODE_STARTS_MAX:]
-    fresh = AlertRecord(alert=alert, opened_at=unit.now, last_seen_at=record.last_seen_at, starts=starts)
+    fresh = AlertRecord(
+        alert=alert,
+        opened_at=unit.now,
+        last_seen_at=record.last_seen_at,
+        starts=starts,
+        before=record.incident,
+        left_at=record.alert.ends_at,
+    )
     intake.judge_again(unit, fresh, AdmissionKind.NEW)
 
 

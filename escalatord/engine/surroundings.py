@@ -28,6 +28,7 @@ from escalatord.core.rules import AlertRecord, Comparison, ThresholdRule, Verdic
 from escalatord.core.ruleset import Ruleset
 from escalatord.core.suppress import going_on
 from escalatord.engine.relation import Place, Relation
+from escalatord.engine.storms import Storms
 
 ANSWERS_MAX = 10_000
 """Past it the answer given longest ago is forgotten, and asked again by whoever needs it."""
@@ -53,6 +54,7 @@ class Surroundings:
     def __init__(self, ruleset: Ruleset) -> None:
         self._log: list[Callable[[], object]] = []
         self._answers: dict[str, Answer] = {}
+        self.storms = Storms(self._log)
         self.version = 0
         """Grows when a cause begins or ends: what was judged before may come out otherwise now."""
         self._silences = NO_SILENCES
@@ -61,6 +63,7 @@ class Surroundings:
     def _take(self, ruleset: Ruleset) -> None:
         """Take other rules, and forget every alert."""
         self._ruleset = ruleset
+        self.storms.take(ruleset)
         counting = (_counting(rule) for rule in ruleset.thresholds)
         self._counting = {each.rule.name: each for each in counting if each is not None}
         self._order = tuple(self._counting.values())
@@ -149,6 +152,7 @@ class Surroundings:
         for place in self._taken:
             self._due.pop(place, None)
         self._taken.clear()
+        self.storms.sweep()
         if len(self._begun) > self._sweep_at:
             self._sweep()
 

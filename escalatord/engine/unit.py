@@ -4,7 +4,7 @@ A command reads through the unit and leaves its changes in it; a command that fa
 the rest of the batch goes on. `flush` writes each table once, whatever the number of commands.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -20,7 +20,7 @@ from escalatord.core.rules import AlertRecord, Verdict
 from escalatord.core.ruleset import World
 from escalatord.engine.openings import Opening, Openings
 from escalatord.engine.surroundings import Surroundings
-from escalatord.store.rows import JournalEntry, OutboxRow
+from escalatord.store.rows import DigestRow, JournalEntry, MemberRow, OutboxRow
 from escalatord.store.tx import Tx
 
 K = TypeVar("K")
@@ -48,6 +48,7 @@ class Unit:
         self.incidents: dict[int, Incident] = {}
         self.changed: dict[int, Incident] = {}
         self.by_key: dict[str, int] = {}
+        self.over_by_key: dict[str, int] = {}
         self.alerts: dict[tuple[str, str], AlertRecord] = {}
         self.changed_alerts: dict[tuple[str, str], Verdict | None] = {}
         self.seen_alerts: dict[tuple[str, str], None] = {}
@@ -58,6 +59,9 @@ class Unit:
         self.changed_attempts: dict[str, OutboxRow] = {}
         self.withdrawals: list[tuple[int, str]] = []
         self.closed: list[int] = []
+        self.reopened: dict[int, None] = {}
+        self.limited: list[tuple[str, str]] = []
+        self.digests: dict[str, tuple[DigestRow, tuple[MemberRow, ...]]] = {}
         self.broken: list[tuple[int, str]] = []
         self._openings = Openings()
         self._undo: list[tuple[dict[object, object], object, object]] = []
@@ -107,6 +111,45 @@ class Unit:
             self.know(self.tx.load((number,)))
         return self.incidents.get(number)
 
+    def open_of(self, key: str) -> Incident | None:
+        """Return the open incident of a key, reading it when it is not known yet."""
+        if key not in self.by_key:
+            self.know({incident.number: incident for incident in self.tx.load_open((key,)).values()})
+            self.by_key.setdefault(key, 0)
+        number = self.by_key[key]
+        return self.incident(number) if number else None
+
+    def over_of(self, key: str) -> Incident | None:
+        """Return the incident of a key that was opened last of those that are over."""
+        if key not in self.over_by_key:
+            self.know_over(self.tx.load_over((key,)), (key,))
+        number = self.over_by_key[key]
+        return self.incident(number) if number else None
+
+    def know_over(self, found: Mapping[str, Incident], keys: Iterable[str]) -> None:
+        """Take in incidents that are over, of these keys; the others have none."""
+        for key in keys:
+            known = found.get(key)
+            self.over_by_key.setdefault(key, known.number if known is not None else 0)
+            if known is not None:
+                self.incidents.setdefault(known.number, known)
+
+    def open_of_services(self, services: Iterable[str]) -> dict[str, int]:
+        """Return an open incident of each of these services that has one, in their order."""
+        wanted = tuple(services)
+        found = self.tx.open_of_services(wanted) if wanted else {}
+        for incident in self.changed.values():
+            if incident.state is State.RESOLVED and found.get(incident.service) == incident.number:
+                del found[incident.service]
+            elif incident.state is not State.RESOLVED and incident.service in wanted:
+                found.setdefault(incident.service, incident.number)
+        return {service: found[service] for service in wanted if service in found}
+
+    @property
+    def over(self) -> list[int]:
+        """Return the incidents that this transaction closes, and leaves closed."""
+        return [number for number in self.closed if self.incidents[number].state is State.RESOLVED]
+
     def next_number(self) -> int:
         """Return an incident number never given before; read in one go for as many as the batch expects to open."""
         if not self._numbers:
@@ -133,8 +176,12 @@ class Unit:
         after = outcome.incident
         if after is not None and after is not incident:
             self._put(after)
-            if after.state is State.RESOLVED and incident is not None and incident.state is not State.RESOLVED:
+            was_over = incident is not None and incident.state is State.RESOLVED
+            if after.state is State.RESOLVED and incident is not None and not was_over:
                 self.closed.append(after.number)
+                self.put(self.over_by_key, after.key, after.number)
+            elif was_over and after.state is not State.RESOLVED:
+                self.put(self.reopened, after.number, None)
             for effect in outcome.effects:
                 self._keep(after, effect)
             if incident is None and isinstance(event, AlertFired):
@@ -176,9 +223,26 @@ class Unit:
         """Add a journal entry of the daemon itself."""
         self.journal.append(JournalEntry(incident=0, at=self.now, actor=actor, via=via, kind=kind, body=body))
 
+    def note(self, row: OutboxRow, kind: str, body: Mapping[str, object]) -> None:
+        """Write into an incident's journal what became of one of its messages; it changes nothing of the incident."""
+        incident = self.incidents[row.incident]
+        facts = {"policy": incident.policy, "severity": incident.opened_severity.value, "track": row.track}
+        self.journal.append(
+            JournalEntry(
+                incident=row.incident,
+                at=self.now,
+                actor=row.person or "escalatord",
+                via=Via.CLOCK,
+                kind=kind,
+                body={**facts, "person": row.person, **body},
+                policy=incident.main.policy,
+            )
+        )
+
     def outbox_due_at(self, at: datetime) -> None:
         """Note that an attempt is to be tried again at `at`."""
-        self.retries.append(at)
+        if at not in self.retries:
+            self.retries.append(at)
 
     def _keep(self, incident: Incident, effect: Effect) -> None:
         match effect:
@@ -239,7 +303,9 @@ class Unit:
         rows = self._worth_sending() if self.withdrawals else self.outbox
         if rows:
             tx.outbox_add(rows)
-        for number in self.closed:
+        for number in self.reopened:
+            tx.hold_codes(number)
+        for number in self.over:
             tx.release_codes(number, self.now)
         if self.changed_alerts:
             tx.save_alerts([(self.alerts[key], verdict) for key, verdict in self.changed_alerts.items()])

@@ -11,9 +11,17 @@ from escalatord.errors import EscalatordError
 from escalatord.store.rows import JournalEntry
 
 
+class CommandFailedError(EscalatordError):
+    """This command alone failed, was taken back, and is journaled; everything else in its batch is committed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What one transaction came to, one result (or error) per command, in order."""
+    """What one transaction came to, one result (or error) per command, in order.
+
+    `touched` are the alerts that it changed. `limited` are (channel, how) of messages that did not go out as they were,
+    because of a limit. `muted` says of each alert that is newly muted by what, `held_back` how many are.
+    """
 
     results: tuple[object, ...]
     changed: tuple[int, ...]
@@ -27,12 +35,13 @@ class Written:
     violations: tuple[str, ...]
     lateness: tuple[tuple[str, float], ...]
     asks: tuple[str, ...]
+    limited: tuple[tuple[str, str], ...]
     muted: tuple[MuteKind, ...]
     held_back: Mapping[MuteKind, int]
     at: datetime
 
 
-def nothing(error: EscalatordError, now: datetime) -> Written:
+def nothing(error: CommandFailedError, now: datetime) -> Written:
     """Return a transaction that came to nothing but the error of its one command."""
     return replace(joined((), now), results=(error,))
 
@@ -51,6 +60,7 @@ def joined(parts: Sequence[Written], now: datetime) -> Written:
         poisoned=tuple(number for part in parts for number in part.poisoned),
         violations=tuple(name for part in parts for name in part.violations),
         lateness=tuple(late for part in parts for late in part.lateness),
+        limited=tuple(one for part in parts for one in part.limited),
         asks=tuple(dict.fromkeys(query for part in parts for query in part.asks)),
         muted=tuple(kind for part in parts for kind in part.muted),
         held_back=parts[-1].held_back if parts else {},

@@ -17,6 +17,7 @@ from escalatord.core.template import LANGUAGE_DEFAULT, Template, template_of, wo
 from escalatord.core.template_values import Material, measured
 from escalatord.core.tokens import right_number
 from escalatord.core.wording import compose
+from escalatord.core.wording_digest import Item, digest_words
 from escalatord.engine.commands import Claimed
 from escalatord.notify.channel import Message
 from escalatord.templating.budget import TemplateFailedError
@@ -45,7 +46,9 @@ def worded_by(claimed: Claimed, spec: ChannelSpec, world: World) -> str:
     row, incident = claimed.row, claimed.incident
     track = incident.track(row.track) or incident.main
     policy = world.policies.get(track.policy)
-    if incident.confidential or policy is None or policy.confidential or spec.kind is ChannelKind.WEBHOOK:
+    if claimed.also or incident.confidential or policy is None or policy.confidential:
+        return ""
+    if spec.kind is ChannelKind.WEBHOOK:
         return ""
     name = template_of(policy, track.name, row.tier)
     template = world.ruleset.templates.get(name)
@@ -72,12 +75,15 @@ def render(
     language = LANGUAGE_DEFAULT
     fallback = None
     try:
-        telling = tell(row, incident, world, now, handles)
         words = None
         name = worded_by(claimed, spec, world)
-        if name:
+        if claimed.also:
+            items = [Item(kind=told.row.kind, incident=told.incident) for told in claimed.also]
+            words = digest_words(items, handles, spec.kind)
+        elif name:
+            telling = tell(row, incident, world, now, handles)
             words, language, fallback = _by_template(name, spec.kind, world, telling, alert)
-        words = words or compose(telling, spec.kind)
+        words = words or compose(tell(row, incident, world, now, handles), spec.kind)
     except WRONG as error:
         words, fallback = plain_words(incident, handles), Fallback(template="", why=type(error).__name__)
     message = Message(

@@ -194,7 +194,9 @@ class Sender:
             # rows of a channel that left the rules have no lane: they are claimed too, and reported as not sent
             if self._look_for_strays:
                 self._look_for_strays = False
-                waiting = await self._engine.read(lambda tx: tx.outbox_lanes())
+                waiting, due_at = await self._engine.read(lambda tx: (tx.outbox_lanes(), tx.outbox_next_due()))
+                if due_at is not None and due_at > now:  # put off before we started
+                    heapq.heappush(self._retries, due_at)
                 room.update({lane: UNKNOWN_LANE_ROOM for lane in waiting if lane not in self._lanes})
             if not room:
                 return False

@@ -4,7 +4,7 @@ Everything said by a human becomes a command; everything told back is what the c
 the engine by four things only, declared here: `submit`, `read`, `ruleset`, `clock`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -15,7 +15,7 @@ from escalatord.core.rules import AlertRecord
 from escalatord.core.ruleset import Ruleset
 from escalatord.core.schedule import Override
 from escalatord.engine.commands import Answer, Answered, Command, HumanEvent, Result
-from escalatord.store.rows import CodeRow, LinkRow, OutboxRow
+from escalatord.store.rows import CodeRow, DigestRow, LinkRow, MemberRow, OutboxRow
 
 T = TypeVar("T")
 
@@ -45,6 +45,14 @@ class Reader(Protocol):
 
     def code_for(self, person: str, incident: int) -> CodeRow | None:
         """Return a person's code for an incident."""
+        ...
+
+    def digests_of(self, person: str, now: datetime) -> list[DigestRow]:
+        """Return the messages of several pages that a reply of a person may mean now."""
+        ...
+
+    def members_of(self, references: Sequence[str]) -> dict[str, list[MemberRow]]:
+        """Return what such messages told of, by reference."""
         ...
 
     def link(self, token_hash: str) -> LinkRow | None:

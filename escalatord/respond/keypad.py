@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from escalatord.core.events import Ack, PassOn
-from escalatord.core.incident import Attempt, Incident, Reason, State, Track, TrackState, Via
+from escalatord.core.incident import Attempt, Incident, NoticeKind, Reason, State, Track, TrackState, Via
 from escalatord.core.roster import ChannelKind
 from escalatord.core.telling import Handles, headline, join_names, paged_now, short_name, subject, tell
 from escalatord.core.wording_speech import MENU, sentences_of, speakable, spelled, spoken_duration
@@ -17,6 +17,7 @@ from escalatord.engine.commands import Receipt, Stranger
 from escalatord.errors import DeliveryReason
 from escalatord.respond import EnginePort, Reader, answer
 from escalatord.respond.callers import CodedPage, epoch_for, find_by_number, masked, pages_of, plain_number, world_of
+from escalatord.respond.digests import acked, passed_on, spoken, told_by
 from escalatord.respond.recent import Recent
 from escalatord.respond.reply_text import Heard, heard
 from escalatord.store.rows import OutboxRow
@@ -27,6 +28,7 @@ KEY_AGAIN = "9"
 ANSWERED_SECONDS_MIN = 5.0
 PAGES_SPOKEN_MAX = 5
 GOODBYE = "Goodbye."
+NOTHING_WAITS = "Nothing waits for you any more. Goodbye."
 NOT_REACHED: Mapping[str, DeliveryReason] = MappingProxyType(
     {
         "busy": DeliveryReason.BUSY,
@@ -68,6 +70,8 @@ class Keypad:
         engine, now = self._engine, self._engine.clock.now()
 
         def look(tx: Reader) -> tuple[str, ...]:
+            if row.kind is NoticeKind.DIGEST:
+                return spoken(tx, row)
             incident = tx.load({row.incident}).get(row.incident)
             if incident is None:
                 return (GOODBYE,)
@@ -80,6 +84,8 @@ class Keypad:
 
     async def key(self, row: OutboxRow, digit: str) -> Spoken:
         """Act on a key pressed in the call for `row` and return what is said to it; "" is no key at all."""
+        if row.kind is NoticeKind.DIGEST and digit in (KEY_ACK, KEY_PASS_ON):
+            return await self._answer_digest(row, digit)
         if digit == KEY_ACK:
             ack = Ack(
                 person=row.person, via=Via.CALL, track=row.track, epoch=row.epoch, detail=f"key 4, {row.reference}"
@@ -132,6 +138,18 @@ class Keypad:
         self._said.put(caller, Said(pages=tuple(map(_key_of, shown))))
         return _open_pages(shown, len(waiting) - len(shown))
 
+    async def _answer_digest(self, row: OutboxRow, digit: str) -> Spoken:
+        pages = await self._engine.read(lambda tx: told_by(tx, row))
+        waiting = [page for page in pages if page.waits]
+        if digit == KEY_ACK:
+            results = await acked(self._engine, waiting, Via.CALL, f"key 4, {row.reference}")
+        else:
+            results = await passed_on(self._engine, waiting, Via.CALL)
+        sentences = [sentence for result in results[:PAGES_SPOKEN_MAX] for sentence in outcome_sentences(result)[:1]]
+        more = len(results) - PAGES_SPOKEN_MAX
+        sentences += [f"And {more} more."] if more > 0 else []
+        return Spoken(sentences=(*sentences, GOODBYE) if results else (NOTHING_WAITS,), hang_up=True)
+
     async def _answer_all(self, pages: Sequence[CodedPage], digit: str) -> Spoken:
         sentences: list[str] = []
         for page in pages:
@@ -142,7 +160,7 @@ class Keypad:
             answered = await answer(self._engine, page.incident.number, event)
             result = heard(self._engine.ruleset, answered, page.person, page.track.name, page.code)
             sentences += outcome_sentences(result)
-        return Spoken(sentences=tuple(sentences) or ("Nothing waits for you any more. Goodbye.",), hang_up=True)
+        return Spoken(sentences=tuple(sentences) or (NOTHING_WAITS,), hang_up=True)
 
 
 def outcome_sentences(result: Heard) -> tuple[str, ...]:

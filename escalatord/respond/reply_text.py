@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from escalatord.core.bundle import services_of
 from escalatord.core.gsm7 import Cut, cut, fit, one_line, to_gsm7
 from escalatord.core.incident import Incident, Reason, State, Track, TrackState
 from escalatord.core.ruleset import Ruleset
 from escalatord.core.telling import (
+    SHORT_SEVERITY,
     VIA_WORDS,
     at_clock,
     exactly,
@@ -29,6 +31,7 @@ from escalatord.respond.callers import CodedPage
 
 QUOTE_SEPTETS_LEAST = 12
 LISTED_MAX = 6
+DIGEST_LISTED_MAX = 20
 LISTED_TITLE_SEPTETS_MAX = 40
 CLOCK_SECONDS_MAX = 20 * 3600
 """How far ahead an hour without its day is not taken for another day's."""
@@ -142,9 +145,10 @@ def several_text(results: Sequence[Heard], left: int = 0) -> str:
 
 
 def which_text(waiting: Sequence[CodedPage]) -> str:
-    """Return the question which of several pages is meant."""
+    """Return the question which of several pages is meant; those of one message have one code."""
+    waiting, all_waiting = _one_each(waiting), waiting
     shown = waiting[:LISTED_MAX]
-    parts: list[str | Cut] = [f"{len(waiting)} open pages: "]
+    parts: list[str | Cut] = [f"{len(all_waiting)} open pages: "]
     for place, page in enumerate(shown):
         parts += [", " if place else "", page.code, Cut(f" {_what(page.incident)}")]
     more = f" and {len(waiting) - len(shown)} more" if len(waiting) > len(shown) else ""
@@ -181,13 +185,62 @@ def list_text(page: CodedPage, titles: Sequence[str], firing: int) -> str:
     """Return the alerts behind a page."""
     if page.incident.confidential:
         return fit([page.code, " is confidential. No details here, sign in."])
+    bundle = page.incident.bundle
     count = f": {firing} alert{'' if firing == 1 else 's'}."
+    if bundle is not None and len(bundle.services) > 1:
+        services = services_of(bundle)
+        named = [f"{name} {alerts}" for name, alerts in services]
+        cuts = [
+            Cut(f"{',' if place else ''} {to_gsm7(one_line(name))}", -place, whole=True)
+            for place, name in enumerate(named)
+        ]
+        head = f"{count[:-1]}, {len(services)} services:"
+        return fit([page.code, Cut(f" {subject(page.incident)}", 1), head, *cuts[:DIGEST_LISTED_MAX]])
     shown = [cut(to_gsm7(one_line(title)), LISTED_TITLE_SEPTETS_MAX) for title in titles]
     listed = [Cut(f"{';' if place else ''} {title}", -place, whole=True) for place, title in enumerate(shown)]
     return fit([page.code, Cut(f" {subject(page.incident)}", 1), count, *listed])
 
 
+def digest_text(code: str, results: Sequence[Heard]) -> str:
+    """Return what became of all pages of one message: how many are the reader's, how many went on or are over."""
+    counts = {"yours": 0, "passed on": 0, "held by others": 0, "over": 0, "still open": 0}
+    for result in results:
+        counts[_where_it_is(result)] += 1
+    said = ", ".join(f"{count} {where}" for where, count in counts.items() if count)
+    at = f" ({at_clock(results[0].answered.at, results[0].zone, Style.SECONDS)})" if results else ""
+    return fit([f"{code}: {said or 'nothing waits in it any more'}{at}."])
+
+
+def digest_list_text(code: str, pages: Sequence[CodedPage]) -> str:
+    """Return what one message told of, the worst that still waits first."""
+    waiting = sorted(
+        (page for page in pages if page.waits), key=lambda page: (-page.incident.severity.rank, page.incident.number)
+    )
+    lines = [f"{SHORT_SEVERITY[page.incident.severity]} {_what(page.incident)}" for page in waiting]
+    listed = [Cut(f"{';' if place else ''} {to_gsm7(line)}", -place, whole=True) for place, line in enumerate(lines)]
+    head = f"{code}: {len(waiting)} of {len(pages)} wait." if waiting else f"{code}: none of {len(pages)} waits."
+    reply = f" Reply {code} to ack all." if waiting else ""
+    return fit([head, *listed[:DIGEST_LISTED_MAX], reply])
+
+
+def digest_help_text(code: str, count: int) -> str:
+    """Return what can be answered to a message that told of several pages."""
+    said = f"{code} stands for {count} pages. Nothing changed."
+    return fit([f"{said} Reply {code} to ack all, {code}N to pass all on, {code}L to list."])
+
+
 # ------------------------------------------------------------------------------------------------------- pieces
+
+
+def _where_it_is(result: Heard) -> str:
+    """Return where a page is after an answer to several."""
+    incident = result.answered.incident
+    track = (incident.track(result.track) or incident.main) if incident is not None else None
+    if incident is None or track is None or incident.state is State.RESOLVED or track.state is TrackState.ENDED:
+        return "over"
+    if track.state is TrackState.ACKNOWLEDGED:
+        return "yours" if track.owner == result.person else "held by others"
+    return "passed on" if result.answered.reason is Reason.PASSED_ON else "still open"
 
 
 def _yours(result: Heard, incident: Incident, track: Track) -> str:
@@ -260,11 +313,16 @@ def _what(incident: Incident) -> str:
 
 def _short(result: Heard) -> str:
     incident = result.answered.incident
-    return f"{result.code} {_what(incident)}" if incident else result.code
+    return f"{result.code} {_what(incident)}".strip() if incident else result.code
+
+
+def _one_each(waiting: Sequence[CodedPage]) -> list[CodedPage]:
+    """Return one page for each code, the first of it."""
+    return list({(page.person, page.code): page for page in reversed(waiting)}.values())[::-1]
 
 
 def _open(waiting: Sequence[CodedPage]) -> list[str | Cut]:
-    shown = waiting[:LISTED_MAX]
+    shown = _one_each(waiting)[:LISTED_MAX]
     parts: list[str | Cut] = ["Open: "]
     for place, page in enumerate(shown):
         title = "" if page.incident.confidential else f" {headline(page.incident)}"

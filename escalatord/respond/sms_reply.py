@@ -19,10 +19,14 @@ from escalatord.engine.commands import Answered, Stranger, Unreachable
 from escalatord.errors import EscalatordError, StoreUnavailableError
 from escalatord.respond import EnginePort, Reader, answer
 from escalatord.respond.callers import CodedPage, epoch_for, find_by_number, masked, pages_of, plain_number
+from escalatord.respond.digests import CodedDigest, acked, digests_of, passed_on, with_digests
 from escalatord.respond.grammar import Meaning, Reply, parse_reply
 from escalatord.respond.recent import Recent
 from escalatord.respond.reply_text import (
     Heard,
+    digest_help_text,
+    digest_list_text,
+    digest_text,
     heard,
     help_text,
     list_text,
@@ -149,10 +153,18 @@ class SmsReplies:
     # ---------------------------------------------------------------------------------------------- what
 
     async def _decide(self, sender: str, message: Message) -> str | None:
-        pages = await self._engine.read(lambda tx: pages_of(tx, message.people, message.now))
-        waiting = [page for page in pages if page.waits]
+        pages, digests = await self._engine.read(
+            lambda tx: (
+                pages_of(tx, message.people, message.now),
+                digests_of(tx, message.people, message.now),
+            )
+        )
+        waiting = [page for page in with_digests(pages, digests) if page.waits]
         reply = message.reply
-        if reply.codes:
+        meant = [each for each in digests if reply.codes and each.code == reply.codes[0]]
+        if len(meant) == 1 and all(page.code != meant[0].code for page in pages):
+            spoke = await self._several(message, meant[0])
+        elif reply.codes:
             spoke = await self._coded(message, pages, waiting)
         elif reply.meaning is Meaning.ACK_ALL:
             spoke = await self._ack_several(message, waiting)
@@ -201,6 +213,21 @@ class SmsReplies:
                 return Spoke(text=standing_text(self._seen(page, message.now)))
             case _:
                 return Spoke(text=unclear_text(reply.text, [page] if page.waits else waiting))
+
+    async def _several(self, message: Message, digest: CodedDigest) -> Spoke:
+        """A code that stands for all that one message told of."""
+        reply, pages = message.reply, digest.pages
+        match reply.meaning:
+            case Meaning.ACK if not reply.more:
+                results = await acked(self._engine, pages, message.via, message.detail)
+            case Meaning.PASS_ON:
+                results = await passed_on(self._engine, [page for page in pages if page.waits], message.via)
+            case Meaning.LIST | Meaning.HELP:
+                return Spoke(text=digest_list_text(digest.code, pages))
+            case _:
+                return Spoke(text=digest_help_text(digest.code, len(pages)))
+        acted = any(result.answered.reason in ACTED for result in results)
+        return Spoke(text=digest_text(digest.code, results), acted=acted)
 
     # ------------------------------------------------------------------------------------------------- acts
 

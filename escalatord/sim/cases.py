@@ -76,7 +76,8 @@ class SentPart(Part):
     at: Duration | None = Field(None, description="when it was sent")
     contains: Text | None = Field(None, description="words in it, in any case")
     kind: (
-        Literal["page", "remind", "last_resort", "ack_question", "acked", "stand_down", "update", "statutory"] | None
+        Literal["page", "remind", "last_resort", "ack_question", "acked", "stand_down", "update", "statutory", "digest"]
+        | None
     ) = Field(None, description="what it says to the one who gets it")
 
 

@@ -29,6 +29,7 @@ NOTICES: Mapping[NoticeKind, str] = {
     NoticeKind.PAGE: "tried again",
     NoticeKind.REMIND: "tried again",
     NoticeKind.LAST_RESORT: "tried again",
+    NoticeKind.DIGEST: "told of several in one message",
 }
 NOT_JUDGED: Mapping[str, str] = {
     AdmissionKind.RESOLVED: "resolved",

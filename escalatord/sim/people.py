@@ -24,7 +24,9 @@ from escalatord.respond.keypad import KEY_ACK, KEY_PASS_ON
 from escalatord.sim.world import World
 
 PEOPLE_MAX = 1000
-ASKING = frozenset({NoticeKind.PAGE, NoticeKind.REMIND, NoticeKind.LAST_RESORT, NoticeKind.ACK_QUESTION})
+ASKING = frozenset(
+    {NoticeKind.PAGE, NoticeKind.REMIND, NoticeKind.LAST_RESORT, NoticeKind.ACK_QUESTION, NoticeKind.DIGEST}
+)
 DOES = re.compile(r"(?P<deed>acks|passes on)(?: by (?P<by>sms|call|chat|link))?(?: after (?P<after>\S+))?")
 EXAMPLE = "mia: no answer; bo: acks by call after 40s; cy: busy"
 

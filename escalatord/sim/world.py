@@ -350,8 +350,7 @@ class World(Sight):
 
     def _written(self, written: Written) -> None:
         self.figures.written(written)
-        self.metrics.worked(written.lateness, written.violations)
-        self.metrics.suppressed(written.muted, written.held_back)
+        self.metrics.committed(written)
 
 
 def _token(message: SimMessage) -> str:

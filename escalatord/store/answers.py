@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
+from escalatord.store import digests
 from escalatord.store.codec import from_micros, to_micros
 from escalatord.store.incidents import ConflictError
 from escalatord.store.rows import CodeRow, LinkRow
@@ -43,6 +44,7 @@ _release = (
     .where(codes.c.incident == bindparam("of_incident"), codes.c.released_at.is_(None))
     .values(released_at=bindparam("at"))
 )
+_hold = update(codes).where(codes.c.incident == bindparam("of_incident")).values(released_at=None)
 _link = select(links).where(links.c.token_hash == bindparam("wanted"))
 
 
@@ -53,9 +55,10 @@ def codes_of(connection: Connection, person: str, now: datetime) -> list[CodeRow
 
 
 def codes_in_use(connection: Connection, person: str, now: datetime) -> set[str]:
-    """Return the same as bare codes."""
+    """Return the same as bare codes, and those of messages that tell of several incidents."""
     since = to_micros(now - timedelta(seconds=CODE_REST_SECONDS))
-    return {code for (code,) in fetch(connection, _codes_in_use, of_person=person, rested_since=since)}
+    own = {code for (code,) in fetch(connection, _codes_in_use, of_person=person, rested_since=since)}
+    return own | {digest.code for digest in digests.of_person(connection, person, now) if digest.code}
 
 
 def codes_for(connection: Connection, incidents: Iterable[int]) -> dict[tuple[str, int], str]:
@@ -97,6 +100,11 @@ def assign_codes(connection: Connection, rows: Sequence[CodeRow]) -> None:
 def release_codes(connection: Connection, incident: int, at: datetime) -> None:
     """Start the rest of an incident's codes: it closed at `at`."""
     connection.execute(_release, {"of_incident": incident, "at": to_micros(at)})
+
+
+def hold_codes(connection: Connection, incident: int) -> None:
+    """Let an incident's codes stand for it again: it goes on, before they had rested and could mean another."""
+    connection.execute(_hold, {"of_incident": incident})
 
 
 def add_links(connection: Connection, rows: Sequence[LinkRow]) -> None:

@@ -12,7 +12,16 @@ from escalatord.core.incident import Incident, State
 from escalatord.errors import EscalatordError
 from escalatord.store.codec import from_micros, incident_codec, to_micros
 from escalatord.store.sql import Row, execute_many, fetch, insert_many, insert_or_replace, select_in
-from escalatord.store.tables import alert_is_due, alerts, counters, incident_is_due, incident_is_open, incidents
+from escalatord.store.tables import (
+    alert_is_due,
+    alerts,
+    counters,
+    incident_has_service,
+    incident_is_due,
+    incident_is_open,
+    incident_is_over,
+    incidents,
+)
 
 OpenCount: TypeAlias = tuple[str, Severity, State, int, datetime | None]
 
@@ -28,6 +37,16 @@ _snapshot = select(incidents.c.number, incidents.c.version, incidents.c.body)
 _by_number = _snapshot.where(incidents.c.number.in_(bindparam("numbers", expanding=True)))
 _open_by_key = _snapshot.add_columns(incidents.c.key).where(
     incidents.c.key.in_(bindparam("keys", expanding=True)), incident_is_open
+)
+_over_by_key = (
+    select(incidents.c.key, func.max(incidents.c.number))
+    .where(incidents.c.key.in_(bindparam("keys", expanding=True)), incident_is_over)
+    .group_by(incidents.c.key)
+)
+_open_by_service = (
+    select(incidents.c.service, func.min(incidents.c.number))
+    .where(incidents.c.service.in_(bindparam("services", expanding=True)), incident_has_service)
+    .group_by(incidents.c.service)
 )
 _due = (
     _snapshot.where(
@@ -92,6 +111,18 @@ def load_open(connection: Connection, keys: Iterable[str]) -> dict[str, Incident
     for _, version, body, key in select_in(connection, _open_by_key, "keys", list(dict.fromkeys(keys))):
         found[key] = _incident(version, body)
     return found
+
+
+def load_over(connection: Connection, keys: Iterable[str]) -> dict[str, Incident]:
+    """Return by key the incident that was opened last of those that are over."""
+    rows = list(select_in(connection, _over_by_key, "keys", list(dict.fromkeys(keys))))
+    found = load(connection, [number for _, number in rows])
+    return {key: found[number] for key, number in rows}
+
+
+def open_of_services(connection: Connection, services: Iterable[str]) -> dict[str, int]:
+    """Return the oldest open incident of each of these services that has one."""
+    return dict(select_in(connection, _open_by_service, "services", list(dict.fromkeys(services))))
 
 
 def due(connection: Connection, now: datetime, limit: int) -> list[Incident]:

@@ -76,7 +76,10 @@ _save = (
     .values(
         {
             name: bindparam("new_" + name)
-            for name in ("state", "due_at", "provider_id", "result", "sent_at", "settled_at", "lease_until")
+            for name in (
+                *("state", "channel", "lane", "due_at"),
+                *("provider_id", "result", "sent_at", "settled_at", "lease_until"),
+            )
         }
     )
 )
@@ -112,13 +115,13 @@ def pending(connection: Connection, now: datetime, limit_per_lane: Mapping[str, 
     Rows still `sending` whose lease has ended belong to a sender that died; they count like the others.
     """
     at = to_micros(now)
-    abandoned = [_outbox_row(row) for row in fetch(connection, _abandoned, now=at)]
+    abandoned = [row_from(row) for row in fetch(connection, _abandoned, now=at)]
     found: list[OutboxRow] = []
     for lane, limit in limit_per_lane.items():
         if limit <= 0:
             continue
         rows = fetch(connection, _pending_in_lane, lane=lane, now=at, limit=limit)
-        waiting = [row for row in abandoned if row.lane == lane] + [_outbox_row(row) for row in rows]
+        waiting = [row for row in abandoned if row.lane == lane] + [row_from(row) for row in rows]
         found.extend(sorted(waiting, key=_urgency)[:limit])
     return sorted(found, key=_urgency)
 
@@ -144,7 +147,7 @@ def get(connection: Connection, reference: str) -> OutboxRow | None:
 
 def many(connection: Connection, references: Sequence[str]) -> dict[str, OutboxRow]:
     """Return the attempts that exist among `references`."""
-    rows = map(_outbox_row, select_in(connection, _by_references, "references", references))
+    rows = map(row_from, select_in(connection, _by_references, "references", references))
     return {row.reference: row for row in rows}
 
 
@@ -209,12 +212,12 @@ def end_leases(connection: Connection, at: datetime) -> None:
 
 def of_incident(connection: Connection, incident: int) -> list[OutboxRow]:
     """Return all attempts for an incident, by due time."""
-    return [_outbox_row(row) for row in connection.execute(_of_incident, {"incident": incident})]
+    return [row_from(row) for row in connection.execute(_of_incident, {"incident": incident})]
 
 
 def sending(connection: Connection) -> list[OutboxRow]:
     """Return the attempts that were begun and not heard of, the oldest lease first."""
-    return [_outbox_row(row) for row in connection.execute(_sending)]
+    return [row_from(row) for row in connection.execute(_sending)]
 
 
 def next_due(connection: Connection) -> datetime | None:
@@ -228,6 +231,18 @@ def threads(connection: Connection, incidents: Iterable[int]) -> dict[tuple[int,
     for incident, channel, provider_id in select_in(connection, _threads, "incidents", list(incidents)):
         found.setdefault((incident, channel), provider_id)
     return found
+
+
+def row_from(row: Any) -> OutboxRow:
+    """Return an attempt as it stands in the table: all its columns, in order."""
+    values = dict(zip(COLUMNS, row, strict=True))
+    values["kind"] = NoticeKind(values["kind"])
+    values["late"] = bool(values["late"])
+    values["reason"] = Reason(values["reason"])
+    values["state"] = Attempt(values["state"])
+    for name in ("due_at", "lease_until", "sent_at", "settled_at"):
+        values[name] = from_micros(values[name])
+    return OutboxRow(**values)
 
 
 def _urgency(row: OutboxRow) -> tuple[int, datetime, str]:
@@ -266,6 +281,8 @@ def _change(before: OutboxRow, after: OutboxRow) -> Row:
         "before": before.state.value,
         "at_claims": before.claims,
         "new_state": after.state.value,
+        "new_channel": after.channel,
+        "new_lane": after.lane,
         "new_due_at": to_micros(after.due_at),
         "new_provider_id": after.provider_id,
         "new_result": after.result,
@@ -273,14 +290,3 @@ def _change(before: OutboxRow, after: OutboxRow) -> Row:
         "new_settled_at": to_micros(after.settled_at),
         "new_lease_until": to_micros(after.lease_until),
     }
-
-
-def _outbox_row(row: Any) -> OutboxRow:
-    values = dict(zip(COLUMNS, row, strict=True))
-    values["kind"] = NoticeKind(values["kind"])
-    values["late"] = bool(values["late"])
-    values["reason"] = Reason(values["reason"])
-    values["state"] = Attempt(values["state"])
-    for name in ("due_at", "lease_until", "sent_at", "settled_at"):
-        values[name] = from_micros(values[name])
-    return OutboxRow(**values)

@@ -73,6 +73,35 @@ class CodeRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """A message that a provider was given for somebody, and when."""
+
+    channel: str
+    kind: NoticeKind
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DigestRow:
+    """A message that tells one person of several things; `reference` is its attempt, `code` answers for all of them."""
+
+    reference: str
+    person: str
+    code: str
+    made_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemberRow:
+    """An attempt that went out inside a digest, with the incident and track it is about, and what it says."""
+
+    reference: str
+    incident: int
+    track: str
+    kind: NoticeKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LinkRow:
     """An ack link: bound to one incident, person, channel and track; the token itself is not stored."""
 

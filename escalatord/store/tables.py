@@ -26,7 +26,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 
 metadata = MetaData(naming_convention={"pk": "%(table_name)s_pk", "uq": "%(table_name)s_%(column_0_N_name)s_unique"})
 
@@ -76,6 +76,23 @@ Index(
     postgresql_where=incident_is_due,
 )
 Index("incidents_state", incidents.c.state, incidents.c.number)
+# The one that closed last under a key: what fires again soon goes on in it.
+incident_is_over = incidents.c.state == word("resolved")
+Index(
+    "incidents_over_key",
+    incidents.c.key,
+    incidents.c.number,
+    sqlite_where=incident_is_over,
+    postgresql_where=incident_is_over,
+)
+incident_has_service = incident_is_open & (incidents.c.service != word(""))
+Index(
+    "incidents_open_service",
+    incidents.c.service,
+    incidents.c.number,
+    sqlite_where=incident_has_service,
+    postgresql_where=incident_has_service,
+)
 # Holds all that the gauges need, so that counting reads no bodies.
 Index(
     "incidents_open_figures",
@@ -171,6 +188,47 @@ Index(
 Index("outbox_due", outbox.c.due_at, sqlite_where=attempt_is_pending, postgresql_where=attempt_is_pending)
 Index("outbox_sending", outbox.c.lease_until, sqlite_where=attempt_is_sending, postgresql_where=attempt_is_sending)
 Index("outbox_incident", outbox.c.incident)
+# What one person still waits for, and what they got lately: for limits.
+Index(
+    "outbox_waiting",
+    outbox.c.person,
+    outbox.c.channel,
+    outbox.c.due_at,
+    sqlite_where=attempt_is_pending,
+    postgresql_where=attempt_is_pending,
+)
+attempt_was_sent = outbox.c.sent_at.is_not(None)
+Index(
+    "outbox_sent",
+    outbox.c.person,
+    outbox.c.sent_at,
+    outbox.c.channel,
+    outbox.c.kind,
+    sqlite_where=attempt_was_sent,
+    postgresql_where=attempt_was_sent,
+)
+
+# Messages that tell one person of several things: what is in them, and the code that answers for all of it.
+digests = Table(
+    "digests",
+    metadata,
+    Column("reference", Text, primary_key=True),
+    Column("person", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+)
+Index("digests_person", digests.c.person, digests.c.made_at)
+
+digest_members = Table(
+    "digest_members",
+    metadata,
+    Column("reference", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("incident", BigInteger, nullable=False),
+    Column("track", Text, nullable=False),
+    Column("kind", String(16), nullable=False),
+)
+Index("digest_members_digest", digest_members.c.digest)
 
 policies = Table(
     "policies",

@@ -4,7 +4,7 @@ Flat on purpose: one object, one method for each thing that can be asked. The wo
 family of tables. A `Tx` lives as long as the work it was given to, and never longer.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,10 +15,21 @@ from escalatord.core.mutes import Silence
 from escalatord.core.policy import Policy
 from escalatord.core.rules import AlertRecord
 from escalatord.core.schedule import Override
-from escalatord.store import alerts, answers, incidents, journal, outbox, runtime, silences
+from escalatord.store import alerts, answers, digests, incidents, journal, outbox, runtime, silences
 from escalatord.store.alerts import Judged
 from escalatord.store.incidents import ConflictError, OpenCount
-from escalatord.store.rows import CodeRow, DeadLetter, JournalEntry, JournalRow, LinkRow, OutboxRow, TokenRow
+from escalatord.store.rows import (
+    CodeRow,
+    DeadLetter,
+    DigestRow,
+    JournalEntry,
+    JournalRow,
+    LinkRow,
+    MemberRow,
+    OutboxRow,
+    Sent,
+    TokenRow,
+)
 
 __all__ = ["ConflictError", "Tx"]
 
@@ -41,6 +52,14 @@ class Tx:
     def load_open(self, keys: Iterable[str]) -> dict[str, Incident]:
         """Return the open (not resolved) incidents by key."""
         return incidents.load_open(self._connection, keys)
+
+    def load_over(self, keys: Iterable[str]) -> dict[str, Incident]:
+        """Return by key the incident that was opened last of those that are over."""
+        return incidents.load_over(self._connection, keys)
+
+    def open_of_services(self, services: Iterable[str]) -> dict[str, int]:
+        """Return the oldest open incident of each of these services that has one."""
+        return incidents.open_of_services(self._connection, services)
 
     def due(self, now: datetime, limit: int) -> list[Incident]:
         """Return open incidents whose deadline has come, the most severe first, then the longest overdue."""
@@ -199,6 +218,42 @@ class Tx:
         """Return the same for many incidents: by (incident, channel), without those that have none."""
         return outbox.threads(self._connection, numbers)
 
+    # limits and digests
+
+    def sent_to(self, person: str, since: datetime, now: datetime) -> list[Sent]:
+        """Return what was handed to providers for `person` after `since`; what is being sent counts as sent now."""
+        return digests.sent_to(self._connection, person, since, now)
+
+    def waiting_for(
+        self, person: str, channels: Collection[str], until: datetime | None, limit: int
+    ) -> list[OutboxRow]:
+        """Return what waits to go to `person` by any of `channels` for the first time, due by `until` (None = ever)."""
+        return digests.waiting_for(self._connection, person, channels, until, limit)
+
+    def told(self, numbers: Iterable[int]) -> set[tuple[int, str, str, int]]:
+        """Return whom which epoch of these incidents has reached: (incident, person, track, epoch)."""
+        return digests.told(self._connection, numbers)
+
+    def add_digest(self, digest: DigestRow, members: Sequence[MemberRow]) -> None:
+        """Write a digest and what is in it."""
+        digests.add(self._connection, digest, members)
+
+    def digest(self, reference: str) -> DigestRow | None:
+        """Return a digest by the reference of its attempt."""
+        return digests.get(self._connection, reference)
+
+    def digests_of(self, person: str, now: datetime) -> list[DigestRow]:
+        """Return the digests that a reply of `person` may mean now, the oldest first."""
+        return digests.of_person(self._connection, person, now)
+
+    def members_of(self, references: Sequence[str]) -> dict[str, list[MemberRow]]:
+        """Return what is in digests, by the digest's reference."""
+        return digests.members_of(self._connection, references)
+
+    def digest_of(self, references: Sequence[str]) -> dict[str, str]:
+        """Return in which digest attempts went out, of those that did."""
+        return digests.digest_of(self._connection, references)
+
     # policies
 
     def pin(self, policies: Iterable[Policy]) -> None:
@@ -238,6 +293,10 @@ class Tx:
     def release_codes(self, incident: int, at: datetime) -> None:
         """Start the rest of an incident's codes: it closed at `at`."""
         answers.release_codes(self._connection, incident, at)
+
+    def hold_codes(self, incident: int) -> None:
+        """Let an incident's codes stand for it again: it goes on."""
+        answers.hold_codes(self._connection, incident)
 
     def add_link(self, row: LinkRow) -> None:
         """Remember an ack link by the hash of its token."""

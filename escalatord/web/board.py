@@ -45,7 +45,7 @@ def cards(
 def _card(incident: Incident, rows: Iterable[OutboxRow], names: Mapping[str, str], now: datetime) -> Card:
     say, seconds = climbing(incident, now)
     last = last_delivery(rows)
-    hold = min((timer.at for timer in incident.timers if timer.kind in HOLD_TIMERS), default=None)
+    hold = min((timer.at for timer in incident.awake if timer.kind in HOLD_TIMERS), default=None)
     return Card(
         number=incident.number,
         label=incident.label,
@@ -65,6 +65,8 @@ def _card(incident: Incident, rows: Iterable[OutboxRow], names: Mapping[str, str
 
 def climbing(incident: Incident, now: datetime) -> tuple[str, float | None]:
     """Return what comes when nobody acts, and in how many seconds; None when nothing of that kind is to come."""
+    if incident.quiet_since is not None and incident.next_due_at is not None:
+        return "over in", (incident.next_due_at - now).total_seconds()
     timers = [timer for timer in incident.timers if timer.kind in CLIMB_TIMERS]
     first = min(timers, key=lambda timer: timer.at, default=None)
     if first is None:
@@ -78,6 +80,10 @@ def truth(incident: Incident, names: Mapping[str, str], now: datetime) -> str:
     if incident.state is State.RESOLVED:
         by = f" by {names.get(incident.resolved_by, incident.resolved_by)}" if incident.resolved_by else ""
         return f"Muted while it still fires: {muted}." if (muted := muted_by(incident)) else f"Over{by}."
+    if incident.quiet_since is not None:
+        quiet = f"Flapping; quiet for {span_between(incident.quiet_since, now)}, nobody is paged meanwhile."
+        has = names.get(incident.acknowledged_by, incident.acknowledged_by)
+        return f"{quiet} {has} has it." if has else quiet
     owner = names.get(incident.acknowledged_by, incident.acknowledged_by)
     if incident.state is State.ACKNOWLEDGED:
         since = f" for {span_between(incident.acknowledged_at, now)}" if incident.acknowledged_at else ""

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from escalatord.core.bundle import place_of, services_of
 from escalatord.core.forecast import ladder
-from escalatord.core.incident import Attempt, Incident, Page, Reason, State, TimerKind, Track, TrackState
+from escalatord.core.incident import Attempt, Bundle, Incident, Page, Reason, State, TimerKind, Track, TrackState
 from escalatord.core.rules import AlertRecord
 from escalatord.core.ruleset import Ruleset, World
 from escalatord.core.schedule import on_call
+from escalatord.core.units import format_duration
 from escalatord.engine.engine import View
 from escalatord.store.rows import JournalRow, OutboxRow
 from escalatord.web.timeline import sentence
@@ -41,12 +43,13 @@ NOTHING_CHANGED = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
-    """Everything stored about one incident, read in one transaction."""
+    """Everything stored about one incident, read in one transaction; `budgets` are how much its readers may get."""
 
     journal: Sequence[JournalRow]
     alerts: Sequence[AlertRecord]
     verdicts: Mapping[str, Mapping[str, object]]
     outbox: Sequence[OutboxRow]
+    budgets: Sequence[str] = ()
 
 
 def names_of(ruleset: Ruleset) -> dict[str, str]:
@@ -82,6 +85,9 @@ def summary(incident: Incident, names: Mapping[str, str]) -> dict[str, object]:
         "resolved_at": incident.resolved_at,
         "resolved_by": incident.resolved_by or None,
         "muted_by": incident.muted_by or None,
+        "quiet_since": incident.quiet_since,
+        "reopened": incident.reopened,
+        "bundle": _bundle(incident),
         "next_tier_at": climb,
         "alerts": incident.alerts,
         "firing": sum(incident.firing),
@@ -89,6 +95,26 @@ def summary(incident: Incident, names: Mapping[str, str]) -> dict[str, object]:
         "links": dict(incident.links),
         "confidential": incident.confidential,
     }
+
+
+def _bundle(incident: Incident) -> dict[str, object] | None:
+    """Return what a storm's alerts have in common, None for an incident that is no storm."""
+    bundle = incident.bundle
+    if bundle is None:
+        return None
+    return {
+        "group": bundle.group,
+        "by": dict(bundle.by),
+        "why_bundled": _why_bundled(bundle),
+        "services": dict(services_of(bundle)),
+        "likely_cause": bundle.cause or None,
+        "likely_because": bundle.why or None,
+    }
+
+
+def _why_bundled(bundle: Bundle) -> str:
+    within = format_duration(bundle.window_seconds)
+    return f"group {bundle.group}: more than {bundle.over} new incidents with {place_of(bundle)} in {within}"
 
 
 def _track(track: Track, names: Mapping[str, str]) -> dict[str, object]:
@@ -123,7 +149,7 @@ def paging(incident: Incident) -> list[str]:
 
 def next_climb(incident: Incident) -> datetime | None:
     """Return when the next tier is paged (or the last resort paged again) if nobody acts."""
-    return min((timer.at for timer in incident.timers if timer.kind in CLIMB_TIMERS), default=None)
+    return min((timer.at for timer in incident.awake if timer.kind in CLIMB_TIMERS), default=None)
 
 
 def detail(view: View, story: Story) -> dict[str, object]:
@@ -231,6 +257,7 @@ def delivered(row: OutboxRow, names: Mapping[str, str]) -> str:
     states = {
         Attempt.PENDING: "waiting",
         Attempt.SENDING: "being sent",
+        Attempt.BUNDLED: "being sent",
         Attempt.ACCEPTED: "taken by the provider, no receipt yet",
         Attempt.DELIVERED: "delivered",
         Attempt.FAILED_TEMPORARY: "failed, will be tried again",
@@ -238,7 +265,10 @@ def delivered(row: OutboxRow, names: Mapping[str, str]) -> str:
         Attempt.WITHDRAWN: "taken back before it was sent",
     }
     to = names.get(row.person, row.person) or "the room"
-    why = f" ({row.result.replace('_', ' ')})" if row.result and row.state is not Attempt.DELIVERED else ""
+    said = row.result.replace("_", " ")
+    if row.state is Attempt.PENDING and row.result == "limited":
+        said = f"over a limit: goes out with others at {row.due_at:%H:%M:%S} UTC"
+    why = f" ({said})" if said and row.state is not Attempt.DELIVERED else ""
     return f"{row.channel} to {to}: {states[row.state]}{why}"
 
 
@@ -259,6 +289,7 @@ def explanation(view: View, story: Story, names: Mapping[str, str]) -> dict[str,
         "why_this_person": [
             _chosen(page, track, view.world, names) for track in incident.tracks for page in track.pages
         ],
+        "budgets": list(story.budgets),
         "verdicts": [dict(verdict) for verdict in story.verdicts.values()],
     }
 
@@ -266,6 +297,9 @@ def explanation(view: View, story: Story, names: Mapping[str, str]) -> dict[str,
 def _existence(incident: Incident, story: Story) -> list[str]:
     by = f"{incident.cause} rule {incident.rule}" if incident.rule else f"{incident.cause}"
     lines = [f"{by} made it {incident.opened_severity}; policy {incident.policy}"]
+    if incident.bundle is not None:
+        likely = f"likely cause {incident.bundle.cause}: {incident.bundle.why}" if incident.bundle.cause else ""
+        lines += [f"bundled by {_why_bundled(incident.bundle)}", *([likely] if likely else [])]
     lines += [
         f"source {record.alert.source}, fingerprint {record.alert.fingerprint}: {record.alert.status}"
         for record in story.alerts

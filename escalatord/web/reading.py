@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from escalatord.core.incident import Incident, State
+from escalatord.core.incident import Incident, NoticeKind, State
+from escalatord.core.roster import ChannelKind
 from escalatord.core.ruleset import Ruleset, World
+from escalatord.core.throttle import Past, budget, limits_of
+from escalatord.core.values import replace
 from escalatord.engine.engine import View
 from escalatord.store.rows import OutboxRow
 from escalatord.store.tx import Tx
-from escalatord.web.incidents_json import Story
+from escalatord.web.incidents_json import Story, paging
 from escalatord.web.parts import EnginePort
 
 INCIDENTS_LISTED_MAX = 500
@@ -17,6 +20,8 @@ ALERTS_SHOWN_MAX = 100
 MESSAGES_SHOWN_MAX = 200
 OPEN_SHOWN_MAX = 100
 CLOSED_SHOWN_MAX = 10
+PEOPLE_SHOWN_MAX = 20
+LIMITED_KINDS = (ChannelKind.SMS, ChannelKind.CALL, ChannelKind.MAIL)
 OPEN_STATES = (State.OPEN, State.ACKNOWLEDGED)
 
 
@@ -37,7 +42,23 @@ async def told(engine: EnginePort, number: int) -> tuple[View, Story] | None:
     view = await engine.view(number)
     if view is None:
         return None
-    return view, await engine.read(lambda tx: story_of(tx, number))
+    return view, await engine.read(lambda tx: replace(story_of(tx, number), budgets=budgets_of(tx, view)))
+
+
+def budgets_of(tx: Tx, view: View) -> tuple[str, ...]:
+    """Return how much of their limits those who are being paged have used: `ana: sms 1 of 5 in 15m`."""
+    ruleset, lines = view.world.ruleset, []
+    for person in paging(view.incident)[:PEOPLE_SHOWN_MAX]:
+        for kind in LIMITED_KINDS:
+            limits = limits_of(ruleset.limits, kind)
+            channels = {name for name, spec in ruleset.channels.items() if spec.kind is kind}
+            if not limits or not channels:
+                continue
+            since = view.at - timedelta(seconds=limits[-1].window_seconds)
+            sent = [each for each in tx.sent_to(person, since, view.at) if each.channel in channels]
+            past = [Past(each.at, each.kind is NoticeKind.DIGEST) for each in sent]
+            lines.append(f"{person}: {budget(kind.value, limits, past, view.at)}")
+    return tuple(lines)
 
 
 async def world_at(engine: EnginePort, at: datetime) -> World:

@@ -65,6 +65,8 @@ def _opened(body: Body, names: Names) -> str:
 
 def _joined(body: Body, names: Names) -> str:
     del names
+    if body.get("again"):
+        return f"Alert {body.get('fingerprint')} fires again"
     worse = f"; it is now {body['new_severity']}" if body.get("new_severity") else ""
     return f"Alert {body.get('fingerprint')} joined{worse}"
 
@@ -100,6 +102,13 @@ def _silenced(body: Body, names: Names) -> str:
         f"{_person(body, names, 'by')} muted {body.get('matchers')} {span}{opened}"
         f" ({_words(body.get('mute'))} {body.get('id')}){_note(body, 'why')}"
     )
+
+
+def _told_together(body: Body, names: Names) -> str:
+    others = body.get("with")
+    many = f"{others} other{'' if others == 1 else 's'}"
+    said = "told" if body.get("notice") in ("acked", "stand_down", "update") else "paged"
+    return f"{_person(body, names)} is {said} in one {_channel(body)} with {many} ({body.get('message')})"
 
 
 SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
@@ -138,12 +147,24 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "snooze_ended": lambda *_: "The snooze ended",
     "passed_on": lambda body, names: f"{_person(body, names)} passed it on",
     "noted": lambda body, names: f"{_person(body, names)} noted{_note(body, 'text')}",
+    "quiet": lambda body, _: f"Quiet for now; over when it stays quiet for {_after(body, 'stay_open_seconds')}",
+    "reopened": lambda body, _: (
+        f"Fires again {_after(body, 'after_seconds')} after its end (time {body.get('times')}): goes on where it stood"
+    ),
     "recovered": lambda body, _: (
         f"Every alert of it has recovered or is muted{_note(body, 'muted_by')}"
         if body.get("muted_by")
         else "Every alert of it has recovered"
     ),
     "resolved": _resolved,
+    "told_together": _told_together,
+    "limited": lambda body, names: (
+        f"{_channel(body)} to {_person(body, names)} left out: over their limit, and they know already"
+    ),
+    "moved_to_free": lambda body, names: (
+        f"{body.get('from')} to {_person(body, names)} goes by {_channel(body)}: the cap of the day is reached"
+    ),
+    "spend_capped": lambda body, _: f"The cap of {body.get('per_day')} a day for messages is reached",
     "statutory": lambda body, _: f"Statutory clock {body.get('regime')}: due {_instant(body, 'due_at')}",
     "silence_added": _silenced,
     "silence_expired": lambda body, names: (

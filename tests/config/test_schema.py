@@ -9,7 +9,15 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from escalatord.config import schema, schema_people, schema_rules, schema_suppress, schema_templates, schema_wiring
+from escalatord.config import (
+    schema,
+    schema_noise,
+    schema_people,
+    schema_rules,
+    schema_suppress,
+    schema_templates,
+    schema_wiring,
+)
 from escalatord.config.schema import SECTIONS, RulesFile, json_schema
 from escalatord.config.schema_base import Part
 
@@ -19,7 +27,15 @@ PAGE = (ROOT / "docs" / "rules.md").read_text()
 
 def parts() -> Iterator[type[BaseModel]]:
     """Yield every model of the language."""
-    for module in (schema, schema_people, schema_rules, schema_suppress, schema_templates, schema_wiring):
+    for module in (
+        schema,
+        schema_noise,
+        schema_people,
+        schema_rules,
+        schema_suppress,
+        schema_templates,
+        schema_wiring,
+    ):
         for value in vars(module).values():
             if isinstance(value, type) and issubclass(value, Part) and value.__module__ == module.__name__:
                 yield value

@@ -10,7 +10,7 @@ from escalatord.core.roster import ChannelKind
 from escalatord.core.throttle import LIMITS_DEFAULT, over
 
 NOW = datetime(2026, 10, 24, 1, 11, tzinfo=UTC)
-SMS = LIMITS_DEFAULT[ChannelKind.SMS]
+SMS = ((1, 60.0), (5, 900.0), (11, 3600.0), (21, 10800.0))
 
 
 def ago(*seconds: float) -> list[datetime]:

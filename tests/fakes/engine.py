@@ -1,6 +1,6 @@
 """A small engine for tests of answers: incidents in a dict, the real state machine, no store and no threads."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -16,7 +16,7 @@ from escalatord.core.schedule import Override
 from escalatord.core.tokens import mint, token_hash
 from escalatord.engine.commands import Answer, Answered, Command, Receipt, Result
 from escalatord.errors import StoreUnavailableError
-from escalatord.store.rows import CodeRow, LinkRow, OutboxRow
+from escalatord.store.rows import CodeRow, DigestRow, LinkRow, MemberRow, OutboxRow
 from tests.fakes.paging import OPENED, the_ruleset
 
 T = TypeVar("T")
@@ -53,6 +53,8 @@ class FakeEngine:
         self.reasons: list[Reason] = []
         self.codes: list[CodeRow] = []
         self.links: dict[str, LinkRow] = {}
+        self.digests: list[DigestRow] = []
+        self.members: dict[str, list[MemberRow]] = {}
         self.rows: dict[str, OutboxRow] = {}
         self.alerts: dict[int, list[AlertRecord]] = {}
         self.dead: frozenset[tuple[str, str]] = frozenset()
@@ -148,6 +150,14 @@ class FakeEngine:
         return outcome.reason
 
     # ---------------------------------------------------------------------------------------------- the reader
+
+    def digests_of(self, person: str, now: datetime) -> list[DigestRow]:
+        """Return a person's digests."""
+        return [digest for digest in self.digests if digest.person == person]
+
+    def members_of(self, references: Sequence[str]) -> dict[str, list[MemberRow]]:
+        """Return what is in digests."""
+        return {reference: self.members[reference] for reference in references if reference in self.members}
 
     def load(self, numbers: Iterable[int]) -> dict[int, Incident]:
         """Return the incidents that exist, by number."""

@@ -60,6 +60,8 @@ teams:
   ops: [ana, bo, cy]
 sources:
   am: {{adapter: alertmanager}}
+# every page is counted by its own text
+limits: {{per_person: {{sms: [], call: [], mail: []}}}}
 """
 CHANNEL = (
     '  {name}: {{provider: twilio, account_sid: {sid}, auth_token: file:token, from: "{sender}", base_url: "{url}"}}\n'

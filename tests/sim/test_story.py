@@ -79,10 +79,13 @@ def test_bodies_come_in_the_order_of_their_times():
 
 
 def test_a_condition_that_ended_begins_anew():
-    """Firing, resolved and firing again is another episode with another start, and another incident."""
+    """Firing, resolved and firing again is another episode with another start; without `flap` another incident."""
     over = given(status=AlertStatus.RESOLVED, after_seconds=60)
-    played = play(story(given(), over, given(after_seconds=300), until_seconds=310), RULESET)
+    told = story(given(), over, given(after_seconds=300), until_seconds=310)
+    played = play(told, replace(RULESET, flap=None))
     assert [incident.opened_at - AT for incident in played.incidents] == [timedelta(), timedelta(seconds=300)]
+    damped = play(told, RULESET)
+    assert [(incident.opened_at - AT, incident.reopened) for incident in damped.incidents] == [(timedelta(), 1)]
 
 
 def test_waiting_for_the_last_resort_ends_when_it_comes():
