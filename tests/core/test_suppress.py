@@ -368,7 +368,8 @@ def test_nothing_begins_or_ends_between_two_looks(filed, silences, causes, recor
     paged_before = record.severity is not None
     if now.suppressed is not None and now.suppressed.until is None:
         assert now.quiet_for
-    for between in (begun + (end - begun) * share, end - timedelta(microseconds=1)):
+    last = end - timedelta(microseconds=1)
+    for between in (min(last, begun + (end - begun) * share), last):
         later = evaluate(found, record, between, Around(silences=silences, causes=causes))
         if paged_before and not _leaves(now):
             assert not _leaves(later)

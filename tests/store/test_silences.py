@@ -1,5 +1,6 @@
 """Silences in the store, and the migration that brings their table."""
 
+import json
 from dataclasses import replace
 
 from sqlalchemy import text
@@ -8,8 +9,9 @@ from escalatord.core.alert import AlertStatus
 from escalatord.core.matchers import parse_matchers
 from escalatord.core.mutes import MuteKind, Silence
 from escalatord.store import migrate
+from escalatord.store.codec import verdict_codec
 from escalatord.store.tables import silences
-from tests.store.samples import NOW, alert, minutes
+from tests.store.samples import NOW, alert, minutes, verdict
 
 MADE = Silence(
     kind=MuteKind.MAINTENANCE,
@@ -68,6 +70,18 @@ def test_a_database_of_the_first_schema_is_upgraded(store, open_store):
     assert again.read(lambda tx: tx.setting("kept")) == "yes"
     assert again.write(lambda tx: tx.add_silence(MADE)) == 1
     assert again.read(lambda tx: migrate.stored_version(tx._connection)) == migrate.SCHEMA_VERSION
+
+
+def test_alerts_and_verdicts_of_the_last_release_can_be_read(store):
+    """Written without what is new: nothing muted them."""
+    store.write(lambda tx: tx.save_alerts([(alert("f1"), verdict())]))
+    for column, key in (("body", "suppressed"), ("verdict", "suppressed"), ("verdict", "touched_by")):
+        command = f"UPDATE alerts SET {column} = json_remove({column}, '$.{key}')"  # noqa: S608 - words of this test
+        store.write(lambda tx, command=command: tx._connection.execute(text(command)))
+    assert store.read(lambda tx: tx.alerts("am", ["f1"]))["f1"].suppressed is None
+    told = store.read(lambda tx: tx.verdict_of("am", "f1"))
+    assert "suppressed" not in told
+    assert verdict_codec.decode(json.dumps(told)).suppressed is None
 
 
 def test_alerts_that_fire_are_read_newest_first(store):
