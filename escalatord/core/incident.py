@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from escalatord.core.alert import Severity
+from escalatord.core.policy import NEED_FIRST, Action, PlanStep
 
 # ---------------------------------------------------------------------------------------------------- states
 
@@ -110,6 +111,7 @@ class Reason(StrEnum):
     RECOVERED_COMPLIANCE_OPEN = "recovered_compliance_open"
     ACKNOWLEDGED = "acknowledged"
     ACKNOWLEDGED_LATE = "acknowledged_late"
+    ACK_COUNTED = "ack_counted"
     ACK_EXTENDED = "ack_extended"
     ALREADY_ACKNOWLEDGED = "already_acknowledged"
     ALREADY_YOURS = "already_yours"
@@ -182,7 +184,10 @@ class StepProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One person being paged in the present epoch of a track."""
+    """One person being paged in the present epoch of a track.
+
+    `plan` are the steps of the person's own contact plan and the tier's together, () = the tier's as they are.
+    """
 
     person: str
     tier: int
@@ -190,6 +195,7 @@ class Page:
     at: datetime
     late: bool = False
     steps: tuple[StepProgress, ...] = ()
+    plan: tuple[PlanStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +203,9 @@ class Track:
     """One ladder being climbed. `tier` counts from 1 (0 = not entered); `epoch` grows at every entry.
 
     `top` is the highest tier ever entered, `told` everyone ever paged here as (person, channel), for stand-downs.
-    `owner` acked it; `off_hook` are those who were told so since they were last paged, and need not hear it twice.
+    `need` is how many have to ack where it is (see `quorum`), `acks` are those who did since it got there, in order:
+    the first becomes the `owner` when there are enough. `helping` are those who acked at a tier that was left before
+    enough had. `off_hook` are those who were told so since they were last paged, and need not hear it twice.
     """
 
     name: str
@@ -215,7 +223,23 @@ class Track:
     acked_at: datetime | None = None
     acked_via: Via | None = None
     acked_tier: int = 0
+    need: int = NEED_FIRST
+    acks: tuple[str, ...] = ()
+    helping: tuple[str, ...] = ()
     decision: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What a tier asked of somebody when it was entered: open until a human's note says that it is done."""
+
+    action: Action
+    asked_at: datetime
+    track: str
+    tier: int
+    owner: str = ""
+    done_at: datetime | None = None
+    done_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +275,7 @@ class Incident:
     truncated: int = 0
     tracks: tuple[Track, ...] = ()
     timers: tuple[Timer, ...] = ()
+    tasks: tuple[Task, ...] = ()
     first_paged_at: datetime | None = None
     first_acked_at: datetime | None = None
     acknowledged_at: datetime | None = None

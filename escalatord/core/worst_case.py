@@ -16,9 +16,9 @@ from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
 from escalatord.core.alert import SEVERITIES, Severity
-from escalatord.core.climb import plan_channels
 from escalatord.core.escalation import step
 from escalatord.core.incident import TrackState
+from escalatord.core.paging import plan_channels
 from escalatord.core.policy import Policy, Target, Tier, TrackPolicy
 from escalatord.core.presence import People, Pieces, Presence, changed, overlay
 from escalatord.core.roster import Person

@@ -15,11 +15,14 @@ from escalatord.core.policy import Policy
 from escalatord.core.rules import OWN_SOURCE, AlertRecord
 from escalatord.core.ruleset import Ruleset, World
 from escalatord.core.values import replace
-from escalatord.engine import handlers, intake, overriding, own_alerts
+from escalatord.engine import duty, handlers, intake, own_alerts
+from escalatord.engine.absences import load_away
 from escalatord.engine.commands import (
+    AddAway,
     AddOverride,
     Answer,
     Arm,
+    CancelAway,
     CancelOverride,
     Claim,
     Command,
@@ -37,6 +40,7 @@ from escalatord.engine.commands import (
     Unreachable,
 )
 from escalatord.engine.handlers import ANSWERABLE_KINDS, Due
+from escalatord.engine.page_counts import PageCounts, wanted
 from escalatord.engine.surroundings import Surroundings
 from escalatord.engine.unit import Unit
 from escalatord.errors import EscalatordError, StoreUnavailableError
@@ -108,6 +112,7 @@ class Batch:
         self.world = World(ruleset=ruleset, policies={policy.hash: policy for policy in ruleset.policies.values()})
         self.around = Surroundings(ruleset)
         self._pinned: set[str] = set()
+        self._counts = PageCounts()
 
     @property
     def ruleset(self) -> Ruleset:
@@ -115,9 +120,11 @@ class Batch:
         return self.world.ruleset
 
     def refresh(self, now: datetime) -> None:
-        """Read again what changes at run time: overrides and unreachable addresses."""
-        overrides, unreachable = self._store.read(lambda tx: (tuple(tx.overrides(now)), tx.unreachable()))
-        self.world = replace(self.world, overrides=overrides, unreachable=unreachable)
+        """Read again what changes at run time: overrides, unreachable addresses, who is away."""
+        overrides, unreachable, away = self._store.read(
+            lambda tx: (tuple(tx.overrides(now)), tx.unreachable(), load_away(tx, now))
+        )
+        self.world = replace(self.world, overrides=overrides, unreachable=unreachable, away=away)
 
     def swap(self, ruleset: Ruleset, now: datetime) -> None:
         """Put new rules in force."""
@@ -145,7 +152,7 @@ class Batch:
                 return _joined([self.commit((command,), now) for command in commands], now)
             else:
                 # only now: what was not committed is not in force
-                self.world = replace(self.world, overrides=world.overrides, unreachable=world.unreachable)
+                self.world = replace(world, policies=self.world.policies)
                 return written
         raise AssertionError("unreachable")
 
@@ -177,6 +184,9 @@ class Batch:
 
     def _run(self, tx: Tx, commands: Sequence[Command | Due], now: datetime) -> tuple[Written, World]:
         unit = Unit(tx, now, self.world, self._link_key, self.around)
+        if wanted(self.world.policies.values()):
+            self._counts.catch_up(tx, now)
+            unit.count_by(self._counts)
         run = _Run(self, unit)
         run.read_ahead(commands)
         results = [run.one(index, command) for index, command in enumerate(commands)]
@@ -273,7 +283,7 @@ class _Run:
             return self._keep_letter(command)
         return result
 
-    def _dispatch(self, index: int, command: Command | Due) -> object:  # noqa: C901 - one branch for each command
+    def _dispatch(self, index: int, command: Command | Due) -> object:
         unit = self.unit
         match command:
             case Ingest():
@@ -298,14 +308,8 @@ class _Run:
                 handlers.stranger(unit, command)
             case Remark():
                 unit.record(command.kind, command.body)
-            case AddOverride():
-                return overriding.add_override(unit, command)
-            case CancelOverride():
-                return overriding.cancel_override(unit, command)
-            case SwapShifts():
-                return overriding.swap_shifts(unit, command)
-            case RememberFeed():
-                overriding.remember_feed(unit, command)
+            case AddOverride() | CancelOverride() | SwapShifts() | AddAway() | CancelAway() | RememberFeed():
+                return duty.run(unit, command)
             case Arm() | Measured() | Due():
                 return self._own(command)
         return None

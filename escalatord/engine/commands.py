@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from escalatord.core.alert import Alert, Severity
+from escalatord.core.away import Away
 from escalatord.core.events import Ack, Note, PageNext, PassOn, Resolve, Snooze, Unack
 from escalatord.core.incident import Attempt, Incident, Reason, Via
 from escalatord.core.rules import Verdict
@@ -225,6 +226,49 @@ class Overridden:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AddAway:
+    """Somebody is away for a while: targets that ask for `available` pass them over. → `Absence`."""
+
+    person: str
+    start: datetime
+    end: datetime
+    why: str
+    by: str
+    via: Via
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelAway:
+    """Somebody is back: every absence of theirs that was made at run time ends now. → `Absence`."""
+
+    person: str
+    by: str
+    via: Via
+
+
+class AbsenceReason(StrEnum):
+    """What came of a wish about absences."""
+
+    ADDED = "added"
+    CANCELLED = "cancelled"
+    UNKNOWN_PERSON = "unknown_person"
+    NOT_AWAY = "not_away"
+    ENDS_FIRST = "ends_first"
+    PAST = "past"
+    TOO_LONG = "too_long"
+    TOO_MANY = "too_many"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """What it came to: why, the spans it is about (none when nothing changed), and the instant."""
+
+    reason: AbsenceReason
+    spans: tuple[Away, ...] = ()
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RememberFeed:
     """Keep what a schedule's calendar plans, for when it cannot be fetched; `body` is for the journal. → None."""
 
@@ -260,11 +304,13 @@ Command: TypeAlias = (
     | AddOverride
     | CancelOverride
     | SwapShifts
+    | AddAway
+    | CancelAway
     | RememberFeed
     | Arm
     | Measured
 )
-Result: TypeAlias = Ingested | Answered | tuple[Claimed, ...] | Overridden | None
+Result: TypeAlias = Ingested | Answered | tuple[Claimed, ...] | Overridden | Absence | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,8 @@ from escalatord.core.invariants import violations
 from escalatord.core.policy import Policy
 from escalatord.core.rules import AlertRecord, Verdict
 from escalatord.core.ruleset import World
+from escalatord.core.values import replace
+from escalatord.engine.page_counts import PageCounts
 from escalatord.engine.surroundings import Surroundings
 from escalatord.store.rows import JournalEntry, OutboxRow
 from escalatord.store.tx import Tx
@@ -53,7 +55,8 @@ class Unit:
         self.outbox: list[OutboxRow] = []
         self.attempts: dict[str, OutboxRow] = {}
         self.changed_attempts: dict[str, OutboxRow] = {}
-        self.withdrawals: list[tuple[int, str]] = []
+        self.counts: PageCounts | None = None
+        self.withdrawals: list[tuple[int, Withdraw]] = []
         self.closed: list[int] = []
         self.broken: list[tuple[int, str]] = []
         self._undo: list[tuple[dict[object, object], object, object]] = []
@@ -112,14 +115,11 @@ class Unit:
 
     def happen(self, incident: Incident | None, event: Event, policies: Mapping[str, Policy] | None = None) -> Outcome:
         """Let an event happen to an incident: one step, its effects kept for the flush."""
+        if self.counts is not None:
+            self.count_by(self.counts)
         world = self.world
         if policies and not policies.keys() <= world.policies.keys():
-            world = World(
-                ruleset=world.ruleset,
-                policies={**world.policies, **policies},
-                overrides=world.overrides,
-                unreachable=world.unreachable,
-            )
+            world = replace(world, policies={**world.policies, **policies})
         outcome = step(incident, event, self.now, world)
         after = outcome.incident
         if after is not None and after is not incident:
@@ -131,6 +131,11 @@ class Unit:
             for effect in outcome.effects:
                 self._keep(after, effect)
         return outcome
+
+    def count_by(self, counts: PageCounts) -> None:
+        """Let tiers that choose by how often people were paged know it, as of the journal so far."""
+        self.counts = counts
+        self.world = replace(self.world, paged=counts.now(self.journal))
 
     def attempt(self, reference: str) -> OutboxRow | None:
         """Return an attempt as it is by now, reading it when it is not known yet."""
@@ -164,8 +169,8 @@ class Unit:
             case Notify():
                 self.outbox.append(self._row(incident, effect))
             case Withdraw():
-                self.withdrawals.append((incident.number, effect.track))
-                self.outbox = [row for row in self.outbox if not _is_withdrawn(row, incident.number, effect.track)]
+                self.withdrawals.append((incident.number, effect))
+                self.outbox = [row for row in self.outbox if not _is_withdrawn(row, incident.number, effect)]
             case Record():
                 self.journal.append(
                     JournalEntry(
@@ -212,8 +217,8 @@ class Unit:
             tx.save(list(self.changed.values()))
         seq = tx.append(self.journal) if self.journal else 0
         self.write_attempts()
-        for number, track in self.withdrawals:
-            tx.outbox_withdraw(number, track, "no longer needed")
+        for number, taken_back in self.withdrawals:
+            tx.outbox_withdraw(number, taken_back.track, "no longer needed", taken_back.person)
         rows = self._worth_sending() if self.withdrawals else self.outbox
         if rows:
             tx.outbox_add(rows)
@@ -246,5 +251,6 @@ class Unit:
 _ABSENT = object()
 
 
-def _is_withdrawn(row: OutboxRow, incident: int, track: str) -> bool:
-    return row.incident == incident and row.kind in PAGE_KINDS and track in ("", row.track)
+def _is_withdrawn(row: OutboxRow, incident: int, taken_back: Withdraw) -> bool:
+    meant = taken_back.track in ("", row.track) and taken_back.person in ("", row.person)
+    return meant and row.incident == incident and row.kind in PAGE_KINDS

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from escalatord.core.gsm7 import Cut, cut, fit, one_line, to_gsm7
 from escalatord.core.incident import Incident, Reason, State, Track, TrackState
+from escalatord.core.quorum import needed
 from escalatord.core.ruleset import Ruleset
 from escalatord.core.telling import (
     VIA_WORDS,
@@ -71,6 +72,8 @@ def outcome_text(result: Heard) -> str:  # noqa: PLR0911 - one sentence for each
             return _yours(result, incident, track)
         case Reason.ACKNOWLEDGED_LATE:
             return _yours_late(result, incident, track)
+        case Reason.ACK_COUNTED:
+            return _counted(result, incident, track)
         case Reason.ACK_EXTENDED:
             return fit(["OK: you keep ", *_name(result, incident), _until(result, incident, track)])
         case Reason.JOINED_RESPONSE:
@@ -119,6 +122,8 @@ def standing_text(result: Heard) -> str:
         how = f" ({VIA_WORDS[track.acked_via]})" if track.acked_via else ""
         owner = short_name(result.names, track.owner)
         return fit([*_name(result, incident), f" was acked by {owner} at {at}{how}. You are off the hook.", join])
+    if result.person in track.acks:
+        return _counted(result, incident, track)
     ack = f" Reply {result.code} to ack." if result.code else ""
     return fit([*_name(result, incident), f" is not acked. {_standing(result, incident, track)}", ack])
 
@@ -200,6 +205,16 @@ def _yours(result: Heard, incident: Incident, track: Track) -> str:
     )
 
 
+def _counted(result: Heard, incident: Incident, track: Track) -> str:
+    """Say that the ack counts, how many are still needed, and who is being paged for them."""
+    acks = f", {len(track.acks)} of {needed(track)} needed."
+    people = paged_now(track)
+    verb = "are" if len(people) > 1 else "is"
+    others = Cut(f" {join_names(result.names, people)} {verb} still being paged." if people else "", 3, whole=True)
+    undo = f" {result.code}U undoes." if result.code else ""
+    return fit(["OK: your ack of ", *_name(result, incident), " counts", acks, others, undo])
+
+
 def _yours_late(result: Heard, incident: Incident, track: Track) -> str:
     """Say where it had gone meanwhile, and that it came back."""
     before = result.answered.before
@@ -228,7 +243,7 @@ def _standing(result: Heard, incident: Incident, track: Track) -> str:
         return f"{short_name(result.names, track.owner)} has it."
     if track.state is TrackState.LAST_RESORT:
         return f"No tier is left: the last resort ({people}) is being paged."
-    verb = "are" if len(track.pages) > 1 else "is"
+    verb = "are" if len(paged_now(track)) > 1 else "is"
     return f"{people} {verb} being paged (tier {track.tier})." if people else "Nobody is being paged."
 
 
