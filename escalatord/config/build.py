@@ -141,7 +141,7 @@ def _tier(number: int, part: TierPart, plans: Mapping[str, ContactPlan]) -> Tier
         template=_text(part.template),
         need=part.need,
         prefer=Prefer(part.prefer) if part.prefer else None,
-        pick=part.pick or 1,
+        pick=part.pick or max(part.need, 1),
         on_enter=tuple(dict.fromkeys(map(Action, part.on_enter))),
     )
 

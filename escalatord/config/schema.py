@@ -59,7 +59,8 @@ class TierPart(Part):
         None, description="whom to choose: who was paged least in the past 24 hours; default: everybody is paged"
     )
     pick: Annotated[int, Field(ge=1, le=TARGETS_MAX)] | None = Field(
-        None, description="with `prefer`: how many of them are paged; default 1. The others stand in"
+        None,
+        description="with `prefer`: how many of them are paged; default: as many as are needed. The others stand in",
     )
     on_enter: list[Literal["open_rca", "freeze_changes"]] = Field(
         [], max_length=CONDITIONS_MAX, description="tasks that entering it asks of the policy's owner"

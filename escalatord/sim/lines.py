@@ -159,7 +159,21 @@ class _Teller:
         return self._paging(entry, what + late, people, rows)
 
     def skipped(self, entry: JournalEntry) -> Line:
-        return self._line(entry, f"tier {entry.body['tier']} is empty", "nobody on call, and no backup")
+        rejected = entry.body.get("rejected")
+        whys = [f"{who} {why}" for who, why in rejected] if isinstance(rejected, list | tuple) else []
+        then = "; ".join(whys) or "nobody on call, and no backup"
+        return self._line(entry, f"tier {entry.body['tier']} is empty", then)
+
+    def more(self, entry: JournalEntry) -> Line:
+        people = _people(entry.body)
+        because = str(entry.body.get("reason")).replace("_", " ")
+        return self._paging(entry, f"one more ({because})", people, self._take(entry, NoticeKind.PAGE, people))
+
+    def asked_for(self, entry: JournalEntry) -> Line:
+        actions = entry.body.get("actions")
+        words = ", ".join(map(str, actions)) if isinstance(actions, list | tuple) else ""
+        owner = f"a task of {entry.body['owner']}" if entry.body.get("owner") else ""
+        return self._line(entry, f"asks for {words}", owner)
 
     def last_resort(self, entry: JournalEntry) -> Line:
         people = _people(entry.body)
@@ -188,10 +202,11 @@ class _Teller:
         after = format_duration(float(str(body["seconds"])))
         late = ", after it had moved on" if body.get("late") else ""
         until = "snoozed" if body.get("detail") == "snooze" else "time to ack"
+        of = f", {body['acks']} of {body['needed']} needed" if body.get("needed") else ""
         return self._line(
             entry,
             f"ACK {body['person']} by {body['via']}",
-            f"{until} {after}, tier {body['tier']}{late}",
+            f"{until} {after}, tier {body['tier']}{late}{of}",
             (str(body["person"]),),
         )
 
@@ -320,6 +335,8 @@ WORDS: Mapping[str, Callable[[_Teller, JournalEntry], Line]] = {
     "tier_entered": _Teller.tier,
     "tier_repaged": _Teller.tier,
     "tier_skipped": _Teller.skipped,
+    "paged_more": _Teller.more,
+    "on_enter": _Teller.asked_for,
     "last_resort": _Teller.last_resort,
     "reminded": _Teller.reminded,
     "paged_step": _Teller.step,

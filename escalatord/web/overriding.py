@@ -53,9 +53,9 @@ def adding(ruleset: Ruleset, content: Content, who: Speaker, now: datetime) -> A
     schedule = text_of(content, "schedule", needed=True)
     zone = _zone(ruleset, schedule)
     start = when(content, "from", zone) or now
-    lasting = text_of(content, "for")
-    if lasting:
-        end = start + _lasting(lasting)
+    wanted = text_of(content, "for")
+    if wanted:
+        end = start + lasting(wanted)
     else:
         found = when(content, "to", zone, later=True)
         if found is None:
@@ -66,7 +66,7 @@ def adding(ruleset: Ruleset, content: Content, who: Speaker, now: datetime) -> A
         person=text_of(content, "person", needed=True),
         start=start,
         end=end,
-        why=_line(content, "why"),
+        why=line(content, "why"),
         by=who.person,
         via=who.via,
     )
@@ -79,7 +79,7 @@ def swapping(ruleset: Ruleset, content: Content, who: Speaker) -> SwapShifts:
         schedule=schedule,
         people=(text_of(content, "person", needed=True), text_of(content, "with", needed=True)),
         after=when(content, "after", _zone(ruleset, schedule)),
-        why=_line(content, "why"),
+        why=line(content, "why"),
         by=who.person,
         via=who.via,
     )
@@ -115,12 +115,14 @@ def _zone(ruleset: Ruleset, schedule: str) -> str:
     return found.timezone if found else "UTC"
 
 
-def _lasting(text: str) -> timedelta:
+def lasting(text: str) -> timedelta:
+    """Return how long `for` says; raise BadInputError when it is no duration."""
     try:
         return timedelta(seconds=parse_duration_seconds(text))
     except (ValueError, OverflowError) as error:
         raise BadInputError("E101", "/for", str(error)) from None
 
 
-def _line(content: Content, key: str) -> str:
+def line(content: Content, key: str) -> str:
+    """Return a text field as one line."""
     return " ".join(text_of(content, key).split())

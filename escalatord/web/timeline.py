@@ -1,11 +1,12 @@
 """The journal in sentences: one for every kind of entry, for people who were asleep when it happened."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from escalatord.core.incident import Track
 from escalatord.core.units import format_duration
-from escalatord.store.rows import JournalEntry
+from escalatord.store.rows import JournalEntry, JournalRow
 
 Body: TypeAlias = Mapping[str, object]
 Names: TypeAlias = Mapping[str, str]
@@ -76,6 +77,23 @@ def _tier_entered(body: Body, names: Names) -> str:
     why = f"{_words(body.get('reason'))}{late}{_preferred(body, names)}"
     rejected = _rejected(body, names)
     return f"Tier {body.get('to_tier')}{track}{again} pages {_people(body, names)} ({why}){rejected}"
+
+
+def passed_over(track: Track, journal: Sequence[JournalRow], names: Names) -> list[str]:
+    """Return who was looked at and not paged when a track got where it is, and by which figures it chose; with why."""
+    kinds = ("tier_entered", "tier_repaged", "tier_skipped")
+    bodies = [
+        row.entry.body for row in journal if row.entry.kind in kinds and row.entry.body.get("track") == track.name
+    ]
+    lines: dict[str, None] = {}
+    for body in reversed(bodies):
+        tier = body.get("to_tier") or body.get("tier")
+        lines |= {f"{names.get(who, who)} is not: {why} (tier {tier})": None for who, why in _pairs(body, "rejected")}
+        if counts := _preferred(body, names):
+            lines[f"tier {tier} chose by{counts[1:]}"] = None
+        if body.get("to_tier"):
+            break  # what was looked at before has had its say
+    return list(lines)
 
 
 def _pairs(body: Body, key: str) -> list[tuple[str, object]]:
