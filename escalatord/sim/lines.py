@@ -15,6 +15,7 @@ from escalatord.core.policy import Policy
 from escalatord.core.roster import ChannelKind
 from escalatord.core.ruleset import Ruleset
 from escalatord.core.units import format_duration
+from escalatord.core.values import replace
 from escalatord.sim.story import Played, Taken
 from escalatord.store.rows import JournalEntry, OutboxRow
 
@@ -156,12 +157,12 @@ class _Teller:
         elif body.get("cycle"):
             what += f", round {int(str(body['cycle'])) + 1}"
         late = f", {format_duration(float(str(body['lateness_seconds'])))} late" if body.get("late") else ""
-        return self._paging(entry, what + late, people, rows)
+        line = self._paging(entry, what + late, people, rows)
+        passed_over = "".join(f"; not {who}: {why}" for who, why in _rejected(entry))
+        return replace(line, then=line.then + passed_over)
 
     def skipped(self, entry: JournalEntry) -> Line:
-        rejected = entry.body.get("rejected")
-        whys = [f"{who} {why}" for who, why in rejected] if isinstance(rejected, list | tuple) else []
-        then = "; ".join(whys) or "nobody on call, and no backup"
+        then = "; ".join(f"{who} {why}" for who, why in _rejected(entry)) or "nobody on call, and no backup"
         return self._line(entry, f"tier {entry.body['tier']} is empty", then)
 
     def more(self, entry: JournalEntry) -> Line:
@@ -356,6 +357,12 @@ def _number(row: OutboxRow) -> tuple[int, ...]:
 
 def _turn(row: OutboxRow) -> int:
     return _number(row)[1]
+
+
+def _rejected(entry: JournalEntry) -> list[tuple[str, str]]:
+    """Return who was looked at and not paged, with why."""
+    found = entry.body.get("rejected")
+    return [(str(who), str(why)) for who, why in found] if isinstance(found, list | tuple) else []
 
 
 def _people(body: Mapping[str, object]) -> tuple[str, ...]:
