@@ -154,6 +154,9 @@ def outcome_sentences(result: Heard) -> tuple[str, ...]:
     track = incident.track(result.track) or incident.main
     what = _spoken_name(incident, result.code)
     match result.answered.reason:
+        case Reason.ACKNOWLEDGED | Reason.ACKNOWLEDGED_LATE if track.owner != result.person:
+            owner = speakable(short_name(result.names, track.owner))
+            return (f"Thank you. {what}: enough have it now, and {owner} owns it.", GOODBYE)
         case Reason.ACKNOWLEDGED:
             return (f"Thank you. {what} is yours.", GOODBYE)
         case Reason.ACKNOWLEDGED_LATE:

@@ -262,7 +262,7 @@ class Links:
         if token_hash(token) in self._burned:
             return LinkState.BURNED
         if track.state is TrackState.ACKNOWLEDGED:
-            return LinkState.YOURS if track.owner == person else LinkState.SOMEONE_ELSE
+            return LinkState.YOURS if person in (track.owner, *track.acks) else LinkState.SOMEONE_ELSE
         if track.state in CLIMBING and person in track.acks:
             return LinkState.COUNTED
         return LinkState.NOT_ACKED if track.state in CLIMBING and is_paged(track, person) else LinkState.MOVED_ON

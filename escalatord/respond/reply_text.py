@@ -197,6 +197,8 @@ def list_text(page: CodedPage, titles: Sequence[str], firing: int) -> str:
 
 def _yours(result: Heard, incident: Incident, track: Track) -> str:
     at = track.acked_at or result.answered.at
+    if track.owner != result.person:
+        return _shared(result, incident, track)
     took = exactly((at - incident.opened_at).total_seconds())
     acked = f" (acked {at_clock(at, result.zone, Style.SECONDS)}, {took})."
     undo = f" {result.code}U undoes." if result.code else ""
@@ -215,12 +217,20 @@ def _counted(result: Heard, incident: Incident, track: Track) -> str:
     return fit(["OK: your ack of ", *_name(result, incident), " counts", acks, others, undo])
 
 
+def _shared(result: Heard, incident: Incident, track: Track) -> str:
+    """Say to one of several who have it that there are enough now, and whose it is."""
+    owner = short_name(result.names, track.owner)
+    others = join_names(result.names, [person for person in track.acks if person != result.person])
+    enough = f": {len(track.acks)} acks are enough. You have it with {others}; {owner} owns it."
+    return fit(["OK: ", *_name(result, incident), Cut(enough, 3, whole=True)])
+
+
 def _yours_late(result: Heard, incident: Incident, track: Track) -> str:
     """Say where it had gone meanwhile, and that it came back."""
     before = result.answered.before
     was = before.track(result.track) if before else None
     now = at_clock(result.answered.at, result.zone)
-    if was is None or was.entered_at is None or not was.pages:
+    if was is None or was.entered_at is None or not was.pages or track.owner != result.person:
         return _yours(result, incident, track)
     people = join_names(result.names, paged_now(was))
     where = "the last resort" if was.state is TrackState.LAST_RESORT else f"tier {was.tier}"
