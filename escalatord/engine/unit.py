@@ -11,14 +11,15 @@ from operator import itemgetter
 from typing import TypeVar
 
 from escalatord.core.escalation import step
-from escalatord.core.events import Effect, Event, Notify, Outcome, Record, Withdraw
-from escalatord.core.incident import Attempt, Incident, NoticeKind, State, Via
+from escalatord.core.events import AlertFired, Effect, Event, Notify, Outcome, Record, Withdraw
+from escalatord.core.incident import Attempt, Incident, NoticeKind, Reason, State, Via
 from escalatord.core.invariants import violations
 from escalatord.core.policy import Policy
 from escalatord.core.rules import AlertRecord, Verdict
 from escalatord.core.ruleset import World
 from escalatord.core.values import replace
-from escalatord.engine.page_counts import PageCounts
+from escalatord.engine.openings import Opening, Openings
+from escalatord.engine.page_counts import PageCounts, wanted
 from escalatord.engine.surroundings import Surroundings
 from escalatord.store.rows import JournalEntry, OutboxRow
 from escalatord.store.tx import Tx
@@ -59,6 +60,7 @@ class Unit:
         self.withdrawals: list[tuple[int, Withdraw]] = []
         self.closed: list[int] = []
         self.broken: list[tuple[int, str]] = []
+        self._openings = Openings()
         self._undo: list[tuple[dict[object, object], object, object]] = []
         self._marks: tuple[int, int, int, int] = (0, 0, 0, 0)
         self._mark_around = 0
@@ -115,27 +117,47 @@ class Unit:
 
     def happen(self, incident: Incident | None, event: Event, policies: Mapping[str, Policy] | None = None) -> Outcome:
         """Let an event happen to an incident: one step, its effects kept for the flush."""
-        if self.counts is not None:
-            self.count_by(self.counts)
         world = self.world
+        if self.counts is not None and self._chosen_by(incident, event):
+            world = replace(world, paged=self.counts.now(self.journal))
         if policies and not policies.keys() <= world.policies.keys():
             world = replace(world, policies={**world.policies, **policies})
+        alike = incident is None and world is self.world  # who chooses by what was paged so far opens each anew
+        if alike and isinstance(event, AlertFired):
+            opening = self._openings.like(event, world)
+            if opening is not None:
+                return self._open(opening)
+        journal, outbox = len(self.journal), len(self.outbox)
         outcome = step(incident, event, self.now, world)
         after = outcome.incident
         if after is not None and after is not incident:
-            self.put(self.incidents, after.number, after)
-            self.put(self.changed, after.number, after)
-            self.put(self.by_key, after.key, after.number if after.state is not State.RESOLVED else 0)
+            self._put(after)
             if after.state is State.RESOLVED and incident is not None and incident.state is not State.RESOLVED:
                 self.closed.append(after.number)
             for effect in outcome.effects:
                 self._keep(after, effect)
+            if alike and isinstance(event, AlertFired):
+                opening = Opening(after, tuple(self.outbox[outbox:]), tuple(self.journal[journal:]))
+                self._openings.keep(event, world, opening)
         return outcome
 
-    def count_by(self, counts: PageCounts) -> None:
-        """Let tiers that choose by how often people were paged know it, as of the journal so far."""
-        self.counts = counts
-        self.world = replace(self.world, paged=counts.now(self.journal))
+    def _chosen_by(self, incident: Incident | None, event: Event) -> bool:
+        """Return whether a tier that the event could enter chooses by how often people were paged."""
+        policies = list(event.policies) if isinstance(event, AlertFired) else []
+        for track in incident.tracks if incident is not None else ():
+            policies += filter(None, (self.world.policies.get(track.policy),))
+        return wanted(policies)
+
+    def _open(self, opening: Opening) -> Outcome:
+        self._put(opening.incident)
+        self.outbox += opening.rows
+        self.journal += opening.entries
+        return Outcome(incident=opening.incident, effects=(), reason=Reason.OPENED)
+
+    def _put(self, incident: Incident) -> None:
+        self.put(self.incidents, incident.number, incident)
+        self.put(self.changed, incident.number, incident)
+        self.put(self.by_key, incident.key, incident.number if incident.state is not State.RESOLVED else 0)
 
     def attempt(self, reference: str) -> OutboxRow | None:
         """Return an attempt as it is by now, reading it when it is not known yet."""
@@ -172,17 +194,18 @@ class Unit:
                 self.withdrawals.append((incident.number, effect))
                 self.outbox = [row for row in self.outbox if not _is_withdrawn(row, incident.number, effect)]
             case Record():
-                self.journal.append(
-                    JournalEntry(
-                        incident=incident.number,
-                        at=self.now,
-                        actor=effect.person or "escalatord",
-                        via=effect.via,
-                        kind=effect.kind,
-                        body=effect.body,
-                        policy=incident.main.policy,
-                    )
-                )
+                self.journal.append(self._entry(incident, effect))
+
+    def _entry(self, incident: Incident, record: Record) -> JournalEntry:
+        return JournalEntry(
+            incident=incident.number,
+            at=self.now,
+            actor=record.person or "escalatord",
+            via=record.via,
+            kind=record.kind,
+            body=record.body,
+            policy=incident.main.policy,
+        )
 
     def _row(self, incident: Incident, notify: Notify) -> OutboxRow:
         spec = self.world.ruleset.channels.get(notify.channel)
