@@ -171,6 +171,7 @@ def test_absences_count_to_the_minute_where_available_people_are_asked_for():
         (at(40), ("ana", "bo")),
     )
     assert presence.people((Target(TargetKind.TEAM, "all"),), ("sms",)) == ((start, ("ana", "bo")),)
+    assert [who for _, who in presence.people(role, ("call",))] == [who for _, who in presence.people(role, ("sms",))]
     assert watched(role, ruleset) == {"ana", "bo"}
     assert watched((Target(TargetKind.TEAM, "all"),), ruleset) == frozenset()
 

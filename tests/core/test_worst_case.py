@@ -293,3 +293,17 @@ def test_a_plan_of_ones_own_tells_its_person_sooner(tmp_path: Path) -> None:
     own = text.replace('ana: {sms: "+34600000001"', 'ana: {plans: {usual: [{by: call}]}, sms: "+34600000001"')
     assert own != text
     assert cases_of(tmp_path, own)[""].first == 0.0
+
+
+def test_each_person_of_a_choosing_tier_is_the_first_in_turn(tmp_path: Path) -> None:
+    """Bo is paged by the next tier and the last resort too: when he was paged least, nobody else ever hears of it."""
+    tier = "{page: [person ana, person bo], within: 5m, prefer: least_paged_24h}"
+    text = GOOD.replace(
+        "          - {page: [person ana], within: 5m}\n",
+        f"          - {tier}\n          - {{page: [person bo], within: 5m}}\n",
+    )
+    assert text != GOOD
+    assert cases_of(tmp_path, text)[""].second == NEVER
+    (tmp_path / "r.yaml").unlink(missing_ok=True)
+    everybody = text.replace(", prefer: least_paged_24h", "")
+    assert cases_of(tmp_path, everybody)[""].second == 0.0
