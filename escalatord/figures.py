@@ -16,6 +16,7 @@ from prometheus_client.utils import floatToGoString
 from escalatord.core.alert import Severity
 from escalatord.core.incident import Cause
 from escalatord.core.policy import Policy
+from escalatord.core.review import policy_for, told_of
 from escalatord.core.ruleset import Ruleset
 
 Labels: TypeAlias = tuple[str, ...]
@@ -100,6 +101,12 @@ COUNTERS = (
         "exhausted", "escalatord_exhausted", "Tracks that ran out of tiers and went to the last resort", ("policy",)
     ),
     Family("exceptions", "escalatord_exceptions", "Incidents opened by an exception rule", ("policy",)),
+    Family(
+        "actions",
+        "escalatord_actions",
+        "Tasks that tiers asked for when they were entered, and those that somebody said are done",
+        ("policy", "action", "state"),
+    ),
     Family("unmatched", "escalatord_unmatched", "Incidents opened because no rule matched", ("policy",)),
 )
 TIMES = (
@@ -205,7 +212,9 @@ def implied(ruleset: Ruleset) -> dict[str, set[Labels]]:
     """Return the label sets of every figure about incidents that `ruleset` can bring about."""
     sets: dict[str, set[Labels]] = {family.figure: set() for family in (*COUNTERS, *TIMES)}
     sets["acknowledgements"] = {(via, result) for via in ANSWER_CHANNELS for result in ANSWER_RESULTS}
-    for name, policy in ruleset.policies.items():
+    for name, policy in {**ruleset.policies, **_of_reviews(ruleset)}.items():
+        asked = {action for track in policy.tracks for tier in track.tiers for action in tier.on_enter}
+        sets["actions"] |= {(name, action.value, state) for action in asked for state in ("asked", "done")}
         for figure in ("exhausted", "exceptions", "unmatched"):
             sets[figure].add((name,))
         for severity in Severity:
@@ -222,6 +231,13 @@ def implied(ruleset: Ruleset) -> dict[str, set[Labels]]:
             entered = tiers if repeats else tiers[1:]
             sets["escalations"] |= {(*both, tier, reason) for tier in entered for reason in ESCALATION_REASONS}
     return sets
+
+
+def _of_reviews(ruleset: Ruleset) -> dict[str, Policy]:
+    """Return the policy by which owners of rules are told of overdue reviews, if any rule has a date and an owner."""
+    told = [policy_for(rule, ruleset) for rule in ruleset.thresholds if rule.review_by and told_of(rule, ruleset)]
+    most = max(told, key=_tiers, default=None)
+    return {most.name: most} if most is not None else {}
 
 
 def _tiers(policy: Policy) -> int:

@@ -92,6 +92,14 @@ FAMILIES: Mapping[str, Mapping[str, Verb]] = {
             "  escalatord override list\n"
             "  escalatord override cancel 7",
         ),
+        "away": Verb(
+            "away:away",
+            "Note who is not available; list and cancel.",
+            "escalatord away ana --until 18:00 --why dentist\n"
+            '  escalatord away ana --from "2026-12-24 08:00" --until "2026-12-27 08:00"\n'
+            "  escalatord away list\n"
+            "  escalatord away cancel ana",
+        ),
         "swap": Verb(
             "override:swap",
             "Let two people exchange their next shifts.",

@@ -11,6 +11,7 @@ from escalatord.cli.client import Client, NegativeError, Reply, number_of, with_
 from escalatord.core.units import format_duration
 
 STATES = ("open", "acknowledged", "resolved", "active")
+TASKS = ("open_rca", "freeze_changes")
 SEVERITIES = ("critical", "error", "warning", "info")
 NEXT_SHOWN_MAX = 6
 LISTED_MAX = 500
@@ -39,6 +40,7 @@ DONE: Mapping[str, str] = {
     "ack_extended": "the acknowledgement of {owner} holds longer",
     "joined_response": "joined {owner}",
     "taken_over": "taken over by {owner}",
+    "ack_counted": "counted, {acks} of {needed} needed; still paging: {paging}",
     "unacknowledged": "no longer acknowledged; paging starts again",
     "snoozed": "snoozed by {owner}",
     "passed_on": "passed on; paging now: {paging}",
@@ -206,10 +208,12 @@ def snooze(incident: str, duration: str, track: str, person: str | None, client:
 @click.command()
 @click.argument("incident")
 @click.argument("text")
+@click.option("--done", type=click.Choice(TASKS), help="The task of the incident that this says is done.")
 @speaking
-def note(incident: str, text: str, person: str | None, client: Client, as_json: bool) -> None:
+def note(*, incident: str, text: str, done: str | None, person: str | None, client: Client, as_json: bool) -> None:
     """Write TEXT into the timeline of INCIDENT."""
-    answer(client, incident, "note", {"text": text}, person=person, as_json=as_json)
+    content = {"text": text} | ({"done": done} if done else {})
+    answer(client, incident, "note", content, person=person, as_json=as_json)
 
 
 @click.command()
@@ -256,6 +260,12 @@ def _end(reply: Reply, *, as_json: bool) -> None:
         raise SystemExit(NegativeError.exit_code)
 
 
+def _counted(incident: Incident) -> dict[str, object]:
+    """Return how far the acks of a climbing track have got, of the first that has any."""
+    track = next((one for one in incident["tracks"] if one.get("acks") and one["state"] != "acknowledged"), None)
+    return {"acks": len(track["acks"]), "needed": track["acks_needed"]} if track else {"acks": 0, "needed": 1}
+
+
 def outcome(reply: Reply) -> str:
     """Return in a sentence what an answer came to."""
     incident, reason = reply.content["incident"], str(reply.content["reason"])
@@ -263,6 +273,7 @@ def outcome(reply: Reply) -> str:
         "owner": incident["acknowledged_by"] or "somebody",
         "paging": ", ".join(incident["paging"]) or "nobody",
         "tracks": ", ".join(track["name"] for track in incident["tracks"]),
+        **_counted(incident),
     }
     sentences = NOTHING_CHANGED if reply.status == HTTPStatus.CONFLICT else DONE
     sentence = sentences[reason].format(**words) if reason in sentences else reason.replace("_", " ")

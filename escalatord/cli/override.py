@@ -14,12 +14,15 @@ CANCELLED = "cancelled"
 
 
 class OverrideVerbs(click.Group):
-    """`list`, `cancel` and `add`; what begins with none of these is an override to add."""
+    """`list`, `cancel` and `add`; what begins with none of these is something to add."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that is meant; `override SCHEDULE PERSON` is short for `override add SCHEDULE PERSON`."""
+        """Return the command that is meant; `override SCHEDULE PERSON` is short for `override add SCHEDULE PERSON`.
+
+        `away PERSON` is short for `away add PERSON` in the same way.
+        """
         if args and args[0] not in self.commands:
             args = [ADD, *args]
         return super().resolve_command(ctx, args)
@@ -107,12 +110,12 @@ def _tell(reply: Reply, as_json: bool) -> None:
 
 def _row(one: Mapping[str, Any]) -> list[str]:
     number = str(one["id"]) if one["id"] is not None else "rules"
-    start, end = (_minute(one[key]) for key in ("start", "end"))
+    start, end = (minute(one[key]) for key in ("start", "end"))
     by = f"by {one['by']}" if one["by"] else ""
     return [number, one["schedule"], str(one["person"]), f"{start} to {end}", one["why"], by]
 
 
-def _minute(text: object) -> str:
+def minute(text: object) -> str:
     """Return an instant of the API to the minute, in the zone of this terminal."""
     at = output.instant(text)
     return f"{at.astimezone():%Y-%m-%d %H:%M}" if at is not None else "-"

@@ -1,6 +1,6 @@
 """Validated parts to values of the core. Called only when nothing is wrong, so nothing here can fail."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,20 +12,23 @@ from escalatord.config.fields import rotation
 from escalatord.config.fields_hours import CalendarNamed
 from escalatord.config.references import default_plan, fact_source
 from escalatord.config.schema import PolicyPart, TierPart, TrackPart
-from escalatord.config.schema_people import LayerPart, SchedulePart
+from escalatord.config.schema_people import LayerPart, SchedulePart, StepPart
 from escalatord.config.sections import Entry, Sections
 from escalatord.config.suppressions import mute
 from escalatord.config.templates import template
 from escalatord.core.alert import SEVERITIES, Severity
+from escalatord.core.away import Away
 from escalatord.core.matchers import MatcherIndex
 from escalatord.core.policy import (
     FAILED_AFTER_SECONDS_DEFAULT,
     LAST_RESORT_SECONDS_DEFAULT,
+    Action,
     Compliance,
     ContactPlan,
     LastResort,
     PlanStep,
     Policy,
+    Prefer,
     SeverityOverride,
     Tier,
     TrackKind,
@@ -39,7 +42,7 @@ from escalatord.core.wallclock import parse_when
 
 def ruleset(sections: Sections, wiring: Wiring) -> Ruleset:
     """Return the rule set that `sections` describe, with content hashes."""
-    plans = {entry.name: _plan(entry) for entry in sections.valid("contact_plans")}
+    plans = {entry.name: _plan(entry.name, entry.part) for entry in sections.valid("contact_plans")}
     policies = {entry.name: _policy(entry, plans) for entry in sections.valid("policies")}
     thresholds = tuple(threshold(entry.part) for entry in sections.valid("thresholds"))
     exceptions = tuple(exception(entry.part) for entry in sections.valid("exceptions"))
@@ -86,7 +89,7 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _plan(entry: Entry) -> ContactPlan:
+def _plan(name: str, parts: Sequence[StepPart]) -> ContactPlan:
     steps = tuple(
         PlanStep(
             by=step.by,
@@ -94,9 +97,9 @@ def _plan(entry: Entry) -> ContactPlan:
             if_failed=tuple(step.if_failed),
             failed_after_seconds=step.failed_after or FAILED_AFTER_SECONDS_DEFAULT,
         )
-        for step in entry.part
+        for step in parts
     )
-    return ContactPlan(name=entry.name, steps=steps)
+    return ContactPlan(name=name, steps=steps)
 
 
 def _policy(entry: Entry, plans: Mapping[str, ContactPlan]) -> Policy:
@@ -144,6 +147,10 @@ def _tier(number: int, part: TierPart, plans: Mapping[str, ContactPlan]) -> Tier
         remind_seconds=tuple(sorted(part.remind)),
         plan=_plan_of(part.plan, plans),
         template=_text(part.template),
+        need=part.need,
+        prefer=Prefer(part.prefer) if part.prefer else None,
+        pick=part.pick or max(part.need, 1),
+        on_enter=tuple(dict.fromkeys(map(Action, part.on_enter))),
     )
 
 
@@ -188,6 +195,16 @@ def _person(entry: Entry, wiring: Wiring) -> Person:
         skills=tuple(part.skills),
         region=part.region,
         authority=tuple(part.authority),
+        away=tuple(
+            Away(
+                person=entry.name,
+                start=parse_when(span.from_, part.timezone),
+                end=parse_when(span.to, part.timezone, later=True),
+                why=span.why,
+            )
+            for span in part.away
+        ),
+        plans={name: _plan(name, steps) for name, steps in part.plans.items()},
     )
 
 

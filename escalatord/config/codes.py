@@ -71,6 +71,10 @@ CODES: Mapping[str, Code] = {
     "E066": Code("unless covers the whole rule", "Whatever the rule matches is kept quiet."),
     "E067": Code("a tier that no incident enters", "Every severity skips it, and nothing repeats."),
     "E068": Code("a hidden exception", "An alert that the exception matches does not get what it says."),
+    "E080": Code(
+        "a filter that nobody passes", "There is no such skill, language or region, so nobody would be found."
+    ),
+    "E081": Code("a target that its filters empty", "None of those whom it names passes, whoever is on call."),
     "W040": Code("a tier that pages nobody new", "Who slept through the tier before is paged again, and nobody else."),
     "W041": Code("a source without credentials", "Only this machine may post to it."),
     "W042": Code("a review is due", "The numbers of this rule are believed no longer."),
@@ -85,6 +89,8 @@ CODES: Mapping[str, Code] = {
     "W055": Code("a calendar that names strangers", "Its events name nobody who stands under people."),
     "W060": Code("somebody who is never on call", "Their turn of the rotation never comes, or a layer never covers."),
     "W070": Code("a message by which nobody can acknowledge", "It demands an ack and says no way to give one."),
+    "W090": Code("a tier that needs more acks than it has people", "As many as there are have to do."),
+    "W091": Code("a review that nobody hears of", "Neither the rule nor its policy has an owner who could be told."),
     "W071": Code("a template that a confidential case never uses", "It is told in the built-in words."),
     "W080": Code("a window that is over", "It mutes nothing any more: delete it."),
     "W081": Code("a suppression of everything", "Every alert fits it, or every one that lacks a label."),

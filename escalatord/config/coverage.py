@@ -2,8 +2,9 @@
 
 The proofs are `core.proof` and `core.worst_case`; here they become findings at their place and a table. Errors: E030 a
 tier or last resort can be empty · E060 a track can end in nobody · E061 authority falls along tiers · E062 nobody is
-told while one channel or provider is dead · E063 the first human is told when the first tier is over. Warnings: W040 a
-tier adds nobody · W047 a schedule has a gap · W060 somebody in a rotation is never on call.
+told while one channel or provider is dead · E063 the first human is told when the first tier is over. Warnings: W040
+a tier adds nobody · W047 a schedule has a gap · W060 somebody in a rotation is never on call · W090 a tier needs more
+acks than it has people.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -146,7 +147,8 @@ def _track(scene: _Scene, policy: Policy, track: TrackPolicy, people: list[Piece
             what, targets = _rung(policy, track, number), (*tier.page, *tier.backup)
             yield _empty(scene, policy, what, _at(track, number), (targets, empty, FIX_EMPTY))
     for number, (before, after) in enumerate(pairwise(people), start=2):
-        twice = repeated(before, after, scene.span)
+        # a tier that chooses has not paged all of its people: the next one may page the same ones
+        twice = None if track.tiers[number - 2].prefer else repeated(before, after, scene.span)
         if twice:
             times, who = twice
             zone = scene.zone(track.tiers[number - 1].page)
@@ -156,6 +158,7 @@ def _track(scene: _Scene, policy: Policy, track: TrackPolicy, people: list[Piece
                 f"({', '.join(sorted(who))}){when}"
             )
             yield scene.find(policy, "W040", say, _at(track, number), "page somebody else")
+    yield from _quorums(scene, policy, track, people)
     for lost in lost_authority(people, scene.ruleset, scene.span):
         zone = scene.zone(track.tiers[lost.tier - 1].page)
         when = "" if lost.times.always else f", {scene.when(lost.times, zone)}"
@@ -165,6 +168,16 @@ def _track(scene: _Scene, policy: Policy, track: TrackPolicy, people: list[Piece
         )
         fix = "page somebody who may, or give them the authority if they have it"
         yield scene.find(policy, "E061", say, _at(track, lost.tier), fix)
+
+
+def _quorums(scene: _Scene, policy: Policy, track: TrackPolicy, people: list[Pieces[People]]) -> Iterator[Finding]:
+    """Yield tiers that ask for more acks than they ever page people."""
+    for number, (tier, present) in enumerate(zip(track.tiers, people, strict=True), start=1):
+        most = max(len(who) for _, who in present)
+        most = min(most, tier.pick) if tier.prefer else most
+        if 0 < most < tier.need:
+            say = f"{_rung(policy, track, number)} needs {tier.need} acks and never pages more than {most}"
+            yield scene.find(policy, "W090", say, _at(track, number), "page more people, or need fewer")
 
 
 def _empty(

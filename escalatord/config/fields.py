@@ -13,7 +13,7 @@ from pydantic_core import PydanticCustomError
 
 from escalatord.core.facts import parse_condition
 from escalatord.core.matchers import parse_matchers
-from escalatord.core.policy import Target, TargetKind
+from escalatord.core.policy import NEED_ALL, NEED_FIRST, FilterKind, Target, TargetFilter, TargetKind
 from escalatord.core.rules import Comparison
 from escalatord.core.schedule import Rotation, RotationUnit
 from escalatord.core.units import parse_duration_seconds, parse_quantity
@@ -21,10 +21,15 @@ from escalatord.core.wallclock import zone_exists
 
 TEXT_CHARS_MAX = 2_000
 TIERS_MAX = 20
+ACKS_NEEDED_MAX = 50
 WINDOW_SECONDS_MAX = 366 * 86400.0
 NAME_PATTERN = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}"
 NAME = re.compile(NAME_PATTERN, re.ASCII)
-TARGET = re.compile(rf"(person|team|role|oncall)\s+({NAME_PATTERN})", re.ASCII)
+FILTER_WORD_PATTERN = r"""(?:"[^"&]{1,64}"|[^\s"&,\[\]{}]{1,64})"""
+FILTER_PATTERN = rf"\s*&\s*(?:(?:skill|language|region)\s+{FILTER_WORD_PATTERN}|available)"
+TARGET_PATTERN = rf"(?:person|team|role|oncall)\s+{NAME_PATTERN}(?:{FILTER_PATTERN}){{0,8}}"
+TARGET = re.compile(TARGET_PATTERN, re.ASCII)
+FILTER = re.compile(rf"(skill|language|region|available)(?:\s+({FILTER_WORD_PATTERN}))?", re.ASCII)
 SEVERITY_AT_LEAST = re.compile(r"severity\s*>=\s*(info|warning|error|critical)", re.ASCII)
 WALL_TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 HANDOFF = re.compile(r"(?:(mon|tue|wed|thu|fri|sat|sun)\s+)?(\d\d:\d\d)", re.ASCII | re.IGNORECASE)
@@ -110,23 +115,35 @@ def _condition(value: object) -> Comparison:
 
 def _target(value: object) -> Target:
     text = text_or_refuse(value, "a target like oncall payments-primary")
-    match = TARGET.fullmatch(text.strip())
-    if match is None:
+    if TARGET.fullmatch(text.strip()) is None:
         fix = "write person X, team X, role X or oncall SCHEDULE"
+        if "&" in text:
+            fix += ", then & skill X, & language X, & region X or & available"
         raise refuse("E013", f'"{text[:80]}" is not a target', fix)
-    return Target(TargetKind(match.group(1)), match.group(2))
+    named, *filters = text.split("&")
+    kind, name = named.split()
+    return Target(TargetKind(kind), name, tuple(map(_filter, filters)))
+
+
+def _filter(text: str) -> TargetFilter:
+    """Return one filter of a target that is known to be written well."""
+    match = FILTER.fullmatch(text.strip())
+    assert match is not None  # noqa: S101 - TARGET has seen it
+    return TargetFilter(FilterKind(match.group(1)), (match.group(2) or "").strip('"'))
 
 
 def _owner(value: object) -> Target:
     target = _target(value)
     if target.kind not in (TargetKind.PERSON, TargetKind.TEAM):
         raise refuse("E013", f"{target.kind} cannot own anything", "write team X or person X")
+    if target.filters:
+        raise refuse("E013", "an owner has no filters: it answers at any time", "write team X or person X")
     return target
 
 
 def _stand_in(value: object) -> str:
     target = _target(value)
-    if target.kind is not TargetKind.PERSON:
+    if target.kind is not TargetKind.PERSON or target.filters:
         raise refuse("E013", "only people stand in for an empty schedule", "write person X")
     return target.name
 
@@ -245,6 +262,15 @@ def _start_at(value: object) -> int:
     return value
 
 
+def _need(value: object) -> int:
+    """Return how many acks a tier needs, NEED_ALL for everybody's."""
+    if value in ("first", "all"):
+        return NEED_ALL if value == "all" else NEED_FIRST
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= ACKS_NEEDED_MAX:
+        raise refuse("E013", "this is no number of acks", f"write first, all, or a number from 1 to {ACKS_NEEDED_MAX}")
+    return value
+
+
 def _schema(*examples: str, pattern: str = "") -> WithJsonSchema:
     shape: dict[str, Any] = {"type": "string", "examples": list(examples)}
     return WithJsonSchema({**shape, "pattern": f"^{pattern}$"} if pattern else shape)
@@ -263,7 +289,7 @@ Duration = Annotated[float, *_field(_duration, "90s", "5m", "1h30m")]
 Window = Annotated[float, *_field(_positive, "90s", "5m", "1h30m")]
 MatchersText = Annotated[Any, *_field(_matchers, 'service="checkout", env!~"dev|staging"')]
 ConditionText = Annotated[Comparison, *_field(_condition, "downtime >= 15m", "occurrences in 30m >= 3")]
-TargetText = Annotated[Target, *_field(_target, "oncall primary", "person ana", pattern=TARGET.pattern)]
+TargetText = Annotated[Target, *_field(_target, "oncall primary", "oncall db & skill postgres", pattern=TARGET_PATTERN)]
 OwnerText = Annotated[Target, *_field(_owner, "team payments", "person ana")]
 StandIn = Annotated[str, *_field(_stand_in, "person ana")]
 Zone = Annotated[str, *_field(_zone, "Europe/Madrid", "UTC")]
@@ -279,6 +305,13 @@ StartAt = Annotated[
     int,
     PlainValidator(_start_at),
     WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1, "maximum": TIERS_MAX}, {"const": "all"}]}),
+]
+Need = Annotated[
+    int,
+    PlainValidator(_need),
+    WithJsonSchema(
+        {"anyOf": [{"type": "integer", "minimum": 1, "maximum": ACKS_NEEDED_MAX}, {"enum": ["first", "all"]}]}
+    ),
 ]
 Unit = Annotated[str, *_field(_unit, "percent", "users")]
 WebAddress = Annotated[str, *_field(_web_address, "https://runbooks.example.com/checkout")]

@@ -3,7 +3,7 @@
 Errors: E031 a plan step never runs · E032 a reminder comes too late · E033 a person cannot be reached at all · E034
 there is no such tier · E036 a role names itself. Warnings: W041 a source without credentials · W042 a review is due ·
 W043 nothing uses it · W046 a plan that does not reach somebody. (W044 a secret in the rules and W045 an unlikely number
-are found while loading.)
+are found while loading; filters, personal plans and owners of reviews by `choices`.)
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from escalatord.config import suppressions
+from escalatord.config.choices import choices
 from escalatord.config.criteria import compared
 from escalatord.config.load import Loaded, in_order
 from escalatord.config.references import default_plan
 from escalatord.core.alert import SEVERITIES
-from escalatord.core.policy import ContactPlan, Policy, TargetKind, Tier, TrackPolicy
+from escalatord.core.policy import ContactPlan, Policy, TargetKind, Tier, TrackPolicy, channels_of
 from escalatord.core.presence import people_behind
 from escalatord.core.roster import ChannelKind, ChannelSpec, Person, usable_channels
 from escalatord.core.ruleset import Ruleset
@@ -58,6 +59,7 @@ def lint(loaded: Loaded, now: datetime) -> tuple[Finding, ...]:
         *_reviews(loaded, now.date()),
         *_unused(loaded),
         *suppressions.doubts(loaded.sections, loaded.ruleset, now),
+        *choices(loaded),
     ]
     return tuple(sorted(found, key=in_order))
 
@@ -67,10 +69,6 @@ def _rungs(ruleset: Ruleset) -> Iterator[_Rung]:
         for track in policy.tracks:
             for number, tier in enumerate(track.tiers, start=1):
                 yield _Rung(policy=policy, track=track, number=number, tier=tier)
-
-
-def _channels_of(plan: ContactPlan) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name for step in plan.steps for name in (step.by, *step.if_failed)))
 
 
 def _windows(loaded: Loaded) -> Iterator[Finding]:
@@ -130,11 +128,11 @@ def _people(loaded: Loaded) -> Iterator[Finding]:
         for policy in ruleset.policies.values()
     ]
     for policy, at, targets, plan in paged:
-        planned = [ruleset.channels[name] for name in _channels_of(plan)]
+        planned = [ruleset.channels[name] for name in channels_of(plan.steps)]
         for person in sorted(people_behind(targets, ruleset)):
             if not usable_channels(ruleset.people[person], human, ()):
                 unreachable.add(person)
-            elif not usable_channels(ruleset.people[person], planned, ()) and (plan.name, person) not in told:
+            elif not _reached(ruleset, person, plan, planned) and (plan.name, person) not in told:
                 told.add((plan.name, person))
                 entry = loaded.sections.entries["policies"][policy]
                 say = f'plan "{plan.name}" reaches {person} by none of its channels; any other would be used'
@@ -143,6 +141,14 @@ def _people(loaded: Loaded) -> Iterator[Finding]:
         entry = loaded.sections.entries["people"][name]
         say = f"{name} can be paged, and no channel reaches them"
         yield entry.find("E033", say, fix=_addresses_wanted(ruleset.people[name], human), key=True)
+
+
+def _reached(ruleset: Ruleset, person: str, plan: ContactPlan, planned: Sequence[ChannelSpec]) -> bool:
+    """Return whether a plan, or the person's own beside it, has a channel that reaches them."""
+    who = ruleset.people[person]
+    own = who.plans.get(plan.name)
+    added = [ruleset.channels[name] for name in channels_of(own.steps)] if own else []
+    return bool(usable_channels(who, (*planned, *added), ()))
 
 
 def _addresses_wanted(person: Person, channels: Sequence[ChannelSpec]) -> str:
@@ -199,7 +205,9 @@ def _reviews(loaded: Loaded, today: date) -> Iterator[Finding]:
 
 def _unused(loaded: Loaded) -> Iterator[Finding]:
     """Yield named things that nothing names."""
-    used = {(reference.section, reference.name) for reference in loaded.references}
+    # a plan that somebody makes stricter for themselves is not used by that
+    told = [one for one in loaded.references if (one.entry.section, one.section) != ("people", "contact_plans")]
+    used = {(reference.section, reference.name) for reference in told}
     plan = default_plan(loaded.ruleset.contact_plans)
     if plan is not None:
         used.add(("contact_plans", plan))

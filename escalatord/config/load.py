@@ -109,6 +109,9 @@ def _meaning(sections: Sections) -> Iterator[Finding]:
         yield from _policy(entry)
     for entry in sections.valid("schedules"):
         yield from _schedule(entry)
+    for entry in sections.valid("people"):
+        for index, span in enumerate(entry.part.away):
+            yield from _span(entry, ("away", index), (span.from_, span.to), entry.part.timezone)
     for entry in sections.valid("sources"):
         if entry.part.map is not None and entry.part.adapter != "generic":
             say = f"the {entry.part.adapter} adapter has no field map"
@@ -146,13 +149,18 @@ def _schedule(entry: Entry) -> Iterator[Finding]:
             say = "a weekday means something only in weekly rotations"
             yield entry.find("E024", say, "layers", index, "handoff", fix="write the time alone: 09:00")
     for index, override in enumerate(part.overrides):
-        at = ("overrides", index)
-        times = []
-        for key, text in (("from", override.from_), ("to", override.to)):
-            try:
-                times.append(parse_when(text, part.timezone))
-            except ValueError as error:
-                yield entry.find("E024", str(error), *at, key, fix='write it like "2026-12-24 08:00"')
-        for start, end in pairwise(times):
-            if start >= end:
-                yield entry.find("E024", "this override ends before it starts", *at, "to")
+        yield from _span(entry, ("overrides", index), (override.from_, override.to), part.timezone)
+
+
+def _span(entry: Entry, at: tuple[str | int, ...], texts: tuple[str, str], zone: str) -> Iterator[Finding]:
+    """Yield what is wrong with the two times between which an override or an absence is."""
+    times = []
+    for key, text in zip(("from", "to"), texts, strict=True):
+        try:
+            times.append(parse_when(text, zone))
+        except ValueError as error:
+            yield entry.find("E024", str(error), *at, key, fix='write it like "2026-12-24 08:00"')
+    for start, end in pairwise(times):
+        if start >= end:
+            what = "override" if at[0] == "overrides" else "absence"
+            yield entry.find("E024", f"this {what} ends before it starts", *at, "to")

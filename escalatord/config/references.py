@@ -148,6 +148,13 @@ def _plan(part: Any) -> _Found:
             yield (index, "if_failed", other), "channels", name
 
 
+def _person(part: Any) -> _Found:
+    for name, steps in part.plans.items():
+        yield ("plans", name), "contact_plans", name
+        for at, section, channel in _plan(steps):
+            yield ("plans", name, *at), section, channel
+
+
 def _team(part: Any) -> _Found:
     for index, name in enumerate(part.members):
         yield ("members", index), "people", name
@@ -178,6 +185,7 @@ READERS_OF_REFERENCES = {
     "unmatched": _unmatched,
     "policies": _policy,
     "contact_plans": _plan,
+    "people": _person,
     "teams": _team,
     "roles": _role,
     "schedules": _schedule,

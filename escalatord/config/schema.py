@@ -5,16 +5,18 @@ Every key here does something; a key that the engine would ignore is not in the 
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from escalatord.config.fields import (
     TIERS_MAX,
     Name,
+    Need,
     OwnerText,
     SeverityFrom,
     TargetText,
     Text,
     Window,
+    refuse,
 )
 from escalatord.config.schema_base import Part
 from escalatord.config.schema_noise import FlapPart, GroupPart, LimitsPart
@@ -30,6 +32,7 @@ from escalatord.config.schema_rules import (
 from escalatord.config.schema_suppress import SuppressPart
 from escalatord.config.schema_templates import TemplatePart
 from escalatord.config.schema_wiring import Channel, SourcePart
+from escalatord.core.policy import NEED_FIRST
 
 SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 SCHEMA_ID = "urn:escalatord:rules:1"
@@ -44,13 +47,32 @@ class TierPart(Part):
 
     name: Text | None = Field(None, description="shown beside its number")
     page: list[TargetText] = Field(
-        min_length=1, max_length=TARGETS_MAX, description="whom: [oncall primary, person ana]"
+        min_length=1,
+        max_length=TARGETS_MAX,
+        description="whom: [oncall primary, person ana, oncall db & skill postgres & available]",
     )
     backup: list[TargetText] = Field([], max_length=TARGETS_MAX, description="paged when nobody of `page` can be")
     within: Window = Field(description="how long it has to ack")
     remind: list[Window] = Field([], max_length=CONDITIONS_MAX, description="said again after these, inside `within`")
     plan: Name | None = Field(None, description="contact plan; default: the only one, else the one called usual")
     template: Name | None = Field(None, description="in which words; default: the built-in ones")
+    need: Need = Field(NEED_FIRST, description="how many have to ack before it is held: first (default), all, or 2")
+    prefer: Literal["least_paged_24h"] | None = Field(
+        None, description="whom to choose: who was paged least in the past 24 hours; default: everybody is paged"
+    )
+    pick: Annotated[int, Field(ge=1, le=TARGETS_MAX)] | None = Field(
+        None,
+        description="with `prefer`: how many of them are paged; default: as many as are needed. The others stand in",
+    )
+    on_enter: list[Literal["open_rca", "freeze_changes"]] = Field(
+        [], max_length=CONDITIONS_MAX, description="tasks that entering it asks of the policy's owner"
+    )
+
+    @model_validator(mode="after")
+    def _pick_by_preference(self) -> "TierPart":
+        if self.pick is not None and self.prefer is None:
+            raise refuse("E013", "`pick` means something only beside `prefer`", "add prefer: least_paged_24h")
+        return self
 
 
 class TrackPart(Part):

@@ -23,6 +23,30 @@ from escalatord.config.schema_base import Part, short_form
 MEMBERS_MAX = 200
 LAYERS_MAX = 20
 STEPS_MAX = 20
+AWAY_MAX = 200
+PLANS_MAX = 50
+
+
+class StepPart(Part):
+    """One way to reach a person."""
+
+    by: Name = Field(description="a key under `channels`")
+    after: Duration = Field(0.0, description="how long after the page, while nobody has acked; default: at once")
+    if_failed: list[Name] = Field([], max_length=STEPS_MAX, description="channels tried in order when delivery failed")
+    failed_after: Window | None = Field(
+        None, description="without a receipt after this long, delivery counts as failed; default 60s"
+    )
+
+
+Plan = Annotated[list[StepPart], Field(min_length=1, max_length=STEPS_MAX)]
+
+
+class AwayPart(Part):
+    """Somebody is away."""
+
+    from_: Text = Field(alias="from", description='"2026-12-24 08:00", in the person\'s zone')
+    to: Text = Field(description="when they are back, written like from")
+    why: str = Field("", description="shown as the reason why they were not paged")
 
 
 class PersonPart(Part):
@@ -38,6 +62,12 @@ class PersonPart(Part):
     skills: list[Text] = Field([], description="what they can mend")
     region: str = Field("", description="where they work")
     authority: list[Text] = Field([], description="what they may decide: [rollback]")
+    away: list[AwayPart] = Field(
+        [], max_length=AWAY_MAX, description="when they are not available, to targets that say `& available`"
+    )
+    plans: dict[Name, Plan] = Field(
+        {}, max_length=PLANS_MAX, description="their own contact plans, by the name of the one that each makes stricter"
+    )
 
 
 class TeamPart(Part):
@@ -139,17 +169,3 @@ class CalendarPart(Part):
         if isinstance(value, dict) and "days" in value and isinstance(value.get("hours"), dict):
             raise refuse("E013", "the weekdays stand in both days and hours", "drop days")
         return value
-
-
-class StepPart(Part):
-    """One way to reach a person."""
-
-    by: Name = Field(description="a key under `channels`")
-    after: Duration = Field(0.0, description="how long after the page, while nobody has acked; default: at once")
-    if_failed: list[Name] = Field([], max_length=STEPS_MAX, description="channels tried in order when delivery failed")
-    failed_after: Window | None = Field(
-        None, description="without a receipt after this long, delivery counts as failed; default 60s"
-    )
-
-
-Plan = Annotated[list[StepPart], Field(min_length=1, max_length=STEPS_MAX)]

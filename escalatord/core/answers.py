@@ -1,5 +1,7 @@
 """What humans say, and what it changes.
 
+An ack counts at once; it holds the track when it is enough (see `quorum`), and then the first who acked owns it.
+
 Which track an answer means: the one named, else a climbing one where the person is being paged, else one where they
 were paged before (a late answer must not take over a track that is none of theirs), else the first that is not over.
 An ack that comes after the tier moved still counts; a pass-on that comes too late changes nothing. A present owner
@@ -8,11 +10,16 @@ changes only by taking over.
 
 from datetime import timedelta
 
-from escalatord.core.climb import climb, enter_again
+from escalatord.core.climb import climb, climb_if_unreached, enter_again
 from escalatord.core.draft import Draft
 from escalatord.core.ending import close
 from escalatord.core.events import Ack, Note, PageNext, PassOn, Resolve, Snooze, Unack
 from escalatord.core.incident import Cause, NoticeKind, Reason, State, TimerKind, Track, TrackState
+from escalatord.core.paging import page_more, plan_channels
+from escalatord.core.policy import NEED_FIRST, Target, TargetKind
+from escalatord.core.quorum import is_met, needed
+from escalatord.core.roster import resolve as look_up
+from escalatord.core.tasks import finish
 from escalatord.core.values import replace
 
 CLIMBING = (TrackState.RUNNING, TrackState.LAST_RESORT)
@@ -31,35 +38,60 @@ def acknowledge(draft: Draft, event: Ack) -> Reason:
     if track.state is TrackState.ACKNOWLEDGED:
         return _already(draft, track, event)
     hold = draft.policy_of(track).ack_hold(draft.incident.severity)
-    late = _take(draft, track, event, TimerKind.ACK_QUESTION, hold)
-    return Reason.ACKNOWLEDGED_LATE if late else Reason.ACKNOWLEDGED
+    return _take(draft, track, event, TimerKind.ACK_QUESTION, hold)
 
 
-def _take(draft: Draft, track: Track, event: Ack | Snooze, kind: TimerKind, seconds: float) -> bool:
-    """Give a climbing track to the person, tell those who were paged, and return whether it had moved on from them."""
+def _take(draft: Draft, track: Track, event: Ack | Snooze, kind: TimerKind, seconds: float) -> Reason:
+    """Count the person's ack of a climbing track; when it is enough, it is held and those who were paged are told."""
+    if event.person in track.acks:
+        draft.record("ack_duplicate", Reason.ACK_COUNTED, track, event.person, {"via": event.via.value})
+        return Reason.ACK_COUNTED
     was_told = any(person == event.person for person, _channel in track.told)
     late = was_told and all(page.person != event.person for page in track.pages)
-    first = track.name == draft.incident.main.name and draft.incident.first_acked_at is None
-    owned = _hold(draft, track, event, kind, seconds)
+    counted = replace(track, acks=(*track.acks, event.person))
+    body: dict[str, object] = {
+        "via": event.via.value,
+        "seconds": (draft.now - draft.incident.opened_at).total_seconds(),
+        "first": track.name == draft.incident.main.name and draft.incident.first_acked_at is None,
+        "late": late,
+        "volunteer": not was_told,
+        "detail": "snooze" if isinstance(event, Snooze) else event.detail,
+    }
+    if track.need != NEED_FIRST:
+        body |= {"acks": len(counted.acks), "needed": needed(counted)}
+    if not is_met(counted):
+        _count(draft, counted, event, body)
+        return Reason.ACK_COUNTED
+    owned = _hold(draft, counted, event, kind, seconds)
     snoozed = isinstance(event, Snooze)
     draft.tell_those_told(NoticeKind.ACKED, owned, Reason.SNOOZED if snoozed else Reason.ACKNOWLEDGED, event.person)
-    draft.record(
-        "acknowledged",
-        Reason.ACKNOWLEDGED_LATE if late else Reason.ACKNOWLEDGED,
-        owned,
-        event.person,
-        {
-            "via": event.via.value,
-            "seconds": (draft.now - draft.incident.opened_at).total_seconds(),
-            "first": first,
-            "late": late,
-            "volunteer": not was_told,
-            "hold_seconds": seconds,
-            "hold_until": (draft.now + timedelta(seconds=seconds)).isoformat(),
-            "detail": "snooze" if isinstance(event, Snooze) else event.detail,
-        },
-    )
-    return late
+    until = {"hold_seconds": seconds, "hold_until": (draft.now + timedelta(seconds=seconds)).isoformat()}
+    reason = Reason.ACKNOWLEDGED_LATE if late else Reason.ACKNOWLEDGED
+    draft.record("acknowledged", reason, owned, event.person, {**body, **until})
+    return reason
+
+
+def _count(draft: Draft, track: Track, event: Ack | Snooze, body: dict[str, object]) -> None:
+    """One more has acked, and it is not enough yet: they are left in peace, the others are not."""
+    if track.name == draft.incident.main.name and draft.incident.first_acked_at is None:
+        draft.incident = replace(draft.incident, first_acked_at=draft.now)
+    track = draft.put(track)
+    draft.leave_in_peace(track, event.person)
+    draft.refresh_rooms(track, Reason.ACK_COUNTED)
+    draft.record("acknowledged", Reason.ACK_COUNTED, track, event.person, body)
+    climb_if_unreached(draft, track)
+
+
+def hold_by_those_left(draft: Draft, track: Track) -> bool:
+    """Give a climbing track to the first who acked when nobody is missing any more; False when somebody is."""
+    if not is_met(track):
+        return False
+    hold = draft.policy_of(track).ack_hold(draft.incident.severity)
+    first = Ack(person=track.acks[0], via=draft.via)
+    owned = _hold(draft, track, first, TimerKind.ACK_QUESTION, hold)
+    draft.tell_those_told(NoticeKind.ACKED, owned, Reason.ACKNOWLEDGED, spare="")
+    draft.record("quorum_met", Reason.PERSON_REMOVED, owned, owned.owner, {"people": list(track.acks)})
+    return True
 
 
 def _already(draft: Draft, track: Track, event: Ack) -> Reason:
@@ -76,7 +108,8 @@ def _already(draft: Draft, track: Track, event: Ack) -> Reason:
         return Reason.ALREADY_YOURS
     if event.take_over:
         before = track.owner
-        track = draft.put(replace(track, owner=event.person, acked_at=draft.now, acked_via=event.via))
+        acks = tuple(dict.fromkeys((event.person, *track.acks)))
+        track = draft.put(replace(track, owner=event.person, acks=acks, acked_at=draft.now, acked_via=event.via))
         if TimerKind.SNOOZE_END not in holds:
             draft.disarm(track.name)
             draft.arm(TimerKind.ACK_QUESTION, hold, track.name)
@@ -94,14 +127,36 @@ def _already(draft: Draft, track: Track, event: Ack) -> Reason:
 
 
 def unacknowledge(draft: Draft, event: Unack) -> Reason:
-    """Take an ack back: the same tier is paged again."""
+    """Take an ack back: the same tier is paged again; where it was one of several needed, the person is."""
     draft.actor, draft.via = event.person, event.via
+    counted = _counted(draft, event)
+    if counted is not None:
+        return _take_back(draft, counted, event.person)
     track = _meant(draft, event.person, event.track, TrackState.ACKNOWLEDGED)
     if track is None or track.state is not TrackState.ACKNOWLEDGED:
         return Reason.NOT_ACKNOWLEDGED
     draft.record("unacknowledged", Reason.UNACKNOWLEDGED, track, event.person, {"owner": track.owner})
     enter_again(draft, _released(track), Reason.UNACKNOWLEDGED)
     reopen(draft, track.name)
+    return Reason.UNACKNOWLEDGED
+
+
+def _counted(draft: Draft, event: Unack) -> Track | None:
+    """Return the climbing track in which the person's ack counts; None when they own the one they may mean."""
+    tracks = [track for track in draft.incident.tracks if event.track in ("", track.name)]
+    if any(track.state is TrackState.ACKNOWLEDGED and track.owner == event.person for track in tracks):
+        return None
+    return next((track for track in tracks if track.state in CLIMBING and event.person in track.acks), None)
+
+
+def _take_back(draft: Draft, track: Track, person: str) -> Reason:
+    draft.record("unacknowledged", Reason.UNACKNOWLEDGED, track, person, {"owner": person})
+    track = draft.put(replace(track, acks=tuple(who for who in track.acks if who != person)))
+    page = next((page for page in track.pages if page.person == person), None)
+    if page is not None:
+        channels = plan_channels(draft.plan_of(track))
+        found = look_up((Target(TargetKind.PERSON, person),), draft.world, draft.now, channels).people
+        page_more(draft, track, [replace(one, target=page.target) for one in found], Reason.UNACKNOWLEDGED)
     return Reason.UNACKNOWLEDGED
 
 
@@ -143,6 +198,9 @@ def snooze(draft: Draft, event: Snooze) -> Reason:
         return Reason.SNOOZE_REFUSED
     if track.state is TrackState.ACKNOWLEDGED and track.owner != event.person:
         return _already(draft, track, Ack(person=event.person, via=event.via))
+    if track.state is not TrackState.ACKNOWLEDGED and not is_met(replace(track, acks=(event.person,))):
+        # one of several has nothing to snooze yet: it counts as their ack
+        return acknowledge(draft, Ack(person=event.person, via=event.via, track=track.name))
     seconds = min(max(SNOOZE_SECONDS_MIN, event.seconds), SNOOZE_SECONDS_MAX)  # in this order NaN is the shortest
     if track.state is TrackState.ACKNOWLEDGED:
         _hold(draft, track, event, TimerKind.SNOOZE_END, seconds)
@@ -157,7 +215,9 @@ def snooze(draft: Draft, event: Snooze) -> Reason:
 def note(draft: Draft, event: Note) -> Reason:
     """Write down what somebody says."""
     draft.actor, draft.via = event.person, event.via
-    draft.record("noted", Reason.NOTED, person=event.person, body={"text": event.text})
+    done = finish(draft, event.done, event.person)
+    body = {"text": event.text} | ({"done": [action.value for action in done]} if done else {})
+    draft.record("noted", Reason.NOTED, person=event.person, body=body)
     return Reason.NOTED
 
 
@@ -205,17 +265,19 @@ def _released(track: Track) -> Track:
     """Return the track without its owner, ready to climb on from where it was."""
     if track.state is not TrackState.ACKNOWLEDGED:
         return track
-    return replace(track, state=TrackState.RUNNING, owner="", acked_at=None, acked_via=None)
+    return replace(track, state=TrackState.RUNNING, owner="", acked_at=None, acked_via=None, acks=())
 
 
 def _hold(draft: Draft, track: Track, event: Ack | Snooze, kind: TimerKind, seconds: float) -> Track:
     """Put the track into a human's hands: no deadlines but the end of the hold, nothing unsent goes out."""
     draft.disarm(track.name)
+    acks = track.acks or (event.person,)
     owned = draft.put(
         replace(
             track,
             state=TrackState.ACKNOWLEDGED,
-            owner=event.person,
+            owner=acks[0],
+            acks=acks,
             acked_at=draft.now,
             acked_via=event.via,
             acked_tier=track.tier,

@@ -10,9 +10,9 @@
 - Nobody left anywhere: the policy's owner, else every reachable person. No path ends silently.
 """
 
-from collections.abc import Sequence
 from datetime import datetime
 
+from escalatord.core.choosing import Chosen, choose, stand_ins
 from escalatord.core.draft import Draft
 from escalatord.core.incident import (
     Attempt,
@@ -24,8 +24,10 @@ from escalatord.core.incident import (
     Track,
     TrackState,
 )
-from escalatord.core.policy import ContactPlan, PlanStep, Target, TargetKind
+from escalatord.core.paging import first_usable, page_all, page_more, plan_channels, put_step, send
+from escalatord.core.policy import NEED_FIRST, Target, TargetKind
 from escalatord.core.roster import Candidate, resolve
+from escalatord.core.tasks import ask
 from escalatord.core.values import replace
 
 REPAGED = frozenset(
@@ -65,16 +67,16 @@ def enter(draft: Draft, track: Track, tier: int, reason: Reason) -> None:
                 return
             cycle, tier = cycle + 1, 1
             continue
-        candidates, target = _people_of(draft, track, tier)
-        if candidates:
+        chosen, target = _people_of(draft, track, tier)
+        if chosen.people:
             moved = replace(track, tier=tier, cycle=cycle, state=TrackState.RUNNING)
-            _settle_in(draft, moved, candidates, reason, came_from)
+            _settle_in(draft, moved, chosen, reason, came_from)
             return
         draft.record(
             "tier_skipped",
             Reason.NOBODY_ON_CALL,
             track,
-            body={"tier": tier, "reason": "nobody_on_call", "targets": target},
+            body={"tier": tier, "reason": "nobody_on_call", "targets": target, **chosen.facts},
         )
         reason, skipped, tier = Reason.NOBODY_ON_CALL, skipped + 1, tier + 1
 
@@ -84,13 +86,15 @@ def enter_all(draft: Draft, track: Track, reason: Reason) -> None:
     tiers = draft.ladder_of(track).tiers
     candidates: dict[str, Candidate] = {}
     for tier in range(1, len(tiers) + 1):
-        for candidate in _people_of(draft, track, tier, by_plan_of=len(tiers))[0]:
+        chosen, _ = _people_of(draft, track, tier, by_plan_of=len(tiers))
+        for candidate in (*chosen.people, *chosen.others):
             candidates.setdefault(candidate.person, candidate)
     if not candidates:
         enter(draft, track, len(tiers) + 1, reason)
         return
     moved = replace(track, tier=len(tiers), state=TrackState.RUNNING)
-    _settle_in(draft, moved, tuple(candidates.values()), reason, 0)
+    _settle_in(draft, moved, Chosen(people=tuple(candidates.values())), reason, 0)
+    ask(draft, moved, [action for tier in tiers for action in tier.on_enter], reason)
 
 
 def enter_again(draft: Draft, track: Track, reason: Reason) -> None:
@@ -114,7 +118,7 @@ def page_owner_again(draft: Draft, track: Track, reason: Reason) -> None:
     if not found:
         enter_again(draft, moved, reason)
         return
-    _settle_in(draft, moved, found, reason, track.tier)
+    _settle_in(draft, moved, Chosen(people=found), reason, track.tier)
 
 
 def last_resort(draft: Draft, track: Track, reason: Reason) -> None:
@@ -125,7 +129,7 @@ def last_resort(draft: Draft, track: Track, reason: Reason) -> None:
     track = replace(_entered(track, draft.now), state=TrackState.LAST_RESORT, tier=len(draft.ladder_of(track).tiers))
     draft.disarm(track.name)
     candidates = anybody(draft, track)
-    track = _page_all(draft, track, candidates, NoticeKind.LAST_RESORT, reason)
+    track = page_all(draft, track, candidates, NoticeKind.LAST_RESORT, reason)
     draft.put(track)
     draft.arm(TimerKind.LAST_RESORT, policy.last_resort.every_seconds, track.name)
     draft.record(
@@ -141,14 +145,14 @@ def go_on(draft: Draft, track: Track, page: Page, index: int) -> None:
 
     Steps before their time are pulled forward. When nobody of the tier was reached by anything, the next is entered.
     """
-    plan = draft.plan_of(track)
+    steps = draft.steps_of(track, page)
     progress = page.steps[index]
     usable = [spec.name for spec in draft.usable_by(page.person)]
-    step = plan.steps[index] if index < len(plan.steps) else None
+    step = steps[index] if index < len(steps) else None
     fallbacks = step.if_failed[progress.fallback :] if step else ()
     for used, channel in enumerate(fallbacks, start=progress.fallback + 1):
         if channel in usable:
-            _send(draft, track, (page.person, index), (channel, used), Reason.FALLBACK)
+            send(draft, track, (page.person, index), (channel, used), Reason.FALLBACK)
             return
     waiting = [
         (t.at, int(t.subject.rpartition("/")[2]))
@@ -162,8 +166,14 @@ def go_on(draft: Draft, track: Track, page: Page, index: int) -> None:
 
 
 def climb_if_unreached(draft: Draft, track: Track) -> None:
-    """Enter the next tier when nobody of this one was reached by anything; the last resort has its own beat."""
-    if all(_missed(draft, track, page, index) for page in track.pages for index in range(len(page.steps))):
+    """Enter the next tier when nobody of this one was reached by anything; the last resort has its own beat.
+
+    Who has acked is not waited for; who stands in for somebody chosen is paged first.
+    """
+    waited_for = [page for page in track.pages if page.person not in track.acks]
+    if all(_missed(draft, track, page, index) for page in waited_for for index in range(len(page.steps))):
+        if stand_in(draft, track):
+            return
         draft.record("not_reached", Reason.NOT_REACHED, track)
         if track.state is TrackState.RUNNING:
             climb(draft, track, Reason.NOT_REACHED)
@@ -171,33 +181,29 @@ def climb_if_unreached(draft: Draft, track: Track) -> None:
             _retry_last_resort_soon(draft, track)
 
 
+def stand_in(draft: Draft, track: Track) -> bool:
+    """Page whoever stands in for those whom a tier chose and who cannot be reached; False when there is nobody."""
+    if track.state is not TrackState.RUNNING:
+        return False
+    rung = draft.ladder_of(track).tiers[track.tier - 1]
+    others = stand_ins(draft, track, rung, plan_channels(draft.plan_of(track)))
+    if others:
+        page_more(draft, track, others, Reason.NOT_REACHED)
+    return bool(others)
+
+
 def send_step(draft: Draft, track: Track, person: str, index: int) -> None:
     """Send one step of a person's plan now (its time came, or the step before it failed)."""
     draft.disarm(track.name, (TimerKind.PLAN_STEP,), f"{person}/{index}")
-    step = draft.plan_of(track).steps[index]
-    chosen = _first_usable(step, [spec.name for spec in draft.usable_by(person)])
+    page = next(page for page in track.pages if page.person == person)
+    step = draft.steps_of(track, page)[index]
+    chosen = first_usable(step, [spec.name for spec in draft.usable_by(person)])
     if chosen is None:
         failed = StepProgress(channel=step.by, fallback=len(step.if_failed), status=Attempt.FAILED_PERMANENT)
         track = put_step(draft, track, person, index, failed)
         go_on(draft, track, next(page for page in track.pages if page.person == person), index)
         return
-    _send(draft, track, (person, index), chosen, Reason.PLAN_STEP)
-
-
-def put_step(draft: Draft, track: Track, person: str, index: int, progress: StepProgress) -> Track:
-    """Replace one step's progress and return the track."""
-    pages = tuple(
-        replace(page, steps=(*page.steps[:index], progress, *page.steps[index + 1 :]))
-        if page.person == person
-        else page
-        for page in track.pages
-    )
-    return draft.put(replace(track, pages=pages))
-
-
-def plan_channels(plan: ContactPlan) -> tuple[str, ...]:
-    """Return every channel a plan may use, in order, once."""
-    return tuple(dict.fromkeys(channel for step in plan.steps for channel in (step.by, *step.if_failed)))
+    send(draft, track, (person, index), chosen, Reason.PLAN_STEP)
 
 
 def anybody(draft: Draft, track: Track) -> tuple[Candidate, ...]:
@@ -225,35 +231,30 @@ def _retry_last_resort_soon(draft: Draft, track: Track) -> None:
     draft.arm(TimerKind.LAST_RESORT, min(every_seconds, UNHEARD_AGAIN_SECONDS), track.name)
 
 
-def _kind_of(track: Track) -> NoticeKind:
-    """Return what a later step of a plan says: at the last resort it is not a page of some tier."""
-    return NoticeKind.LAST_RESORT if track.state is TrackState.LAST_RESORT else NoticeKind.PAGE
-
-
-def _people_of(draft: Draft, track: Track, tier: int, by_plan_of: int = 0) -> tuple[tuple[Candidate, ...], str]:
+def _people_of(draft: Draft, track: Track, tier: int, by_plan_of: int = 0) -> tuple[Chosen, str]:
     """Return who of a tier can be reached by its plan (or that of another tier), and its targets in words."""
     rung = draft.ladder_of(track).tiers[tier - 1]
     channels = plan_channels(draft.plan_of(replace(track, tier=by_plan_of or tier, state=TrackState.RUNNING)))
-    found = resolve(rung.page, draft.world, draft.now, channels).people
-    if not found and rung.backup:
-        found = resolve(rung.backup, draft.world, draft.now, channels).people
-    return found, ", ".join(map(str, (*rung.page, *rung.backup)))
+    return choose(draft, rung, channels), ", ".join(map(str, (*rung.page, *rung.backup)))
 
 
 def _entered(track: Track, now: datetime) -> Track:
     """Return the track at the beginning of a new epoch, in nobody's hands."""
-    return replace(track, epoch=track.epoch + 1, entered_at=now, owner="", acked_at=None, acked_via=None, acked_tier=0)
+    left_early = track.acks if not track.owner else ()
+    helping = tuple(dict.fromkeys((*track.helping, *left_early)))
+    fresh = replace(track, epoch=track.epoch + 1, entered_at=now, need=NEED_FIRST, acks=(), helping=helping)
+    return replace(fresh, owner="", acked_at=None, acked_via=None, acked_tier=0)
 
 
-def _settle_in(draft: Draft, track: Track, people: tuple[Candidate, ...], reason: Reason, came_from: int) -> None:
+def _settle_in(draft: Draft, track: Track, chosen: Chosen, reason: Reason, came_from: int) -> None:
     """Be at a tier: its pages, its window, its reminders, its entry in the journal."""
     rung = draft.ladder_of(track).tiers[track.tier - 1]
     first = track.tier > track.top
     posted = bool(track.told)
-    track = replace(_entered(track, draft.now), top=max(track.top, track.tier))
+    track = replace(_entered(track, draft.now), top=max(track.top, track.tier), need=rung.need)
     draft.disarm(track.name)
     window = draft.window_seconds(track, track.tier)
-    track = draft.put(_page_all(draft, track, people, NoticeKind.PAGE, reason))
+    track = draft.put(page_all(draft, track, chosen.people, NoticeKind.PAGE, reason))
     draft.arm(TimerKind.TIER_DEADLINE, window, track.name)
     for after in rung.remind_seconds:
         if after < window:
@@ -275,78 +276,11 @@ def _settle_in(draft: Draft, track: Track, people: tuple[Candidate, ...], reason
             "within_seconds": window,
             "late": draft.late,
             "lateness_seconds": draft.lateness_seconds,
+            **chosen.facts,
         },
     )
-
-
-def _page_all(draft: Draft, track: Track, people: tuple[Candidate, ...], kind: NoticeKind, reason: Reason) -> Track:
-    plan = draft.plan_of(track)
-    pages = []
-    for candidate in people:
-        steps = []
-        for index, step in enumerate(plan.steps):
-            if step.after_seconds > 0:
-                steps.append(StepProgress(channel=step.by))
-                draft.arm(TimerKind.PLAN_STEP, step.after_seconds, track.name, f"{candidate.person}/{index}")
-                continue
-            chosen = _first_usable(step, candidate.channels)
-            if chosen is None:
-                steps.append(StepProgress(channel=step.by, status=Attempt.FAILED_PERMANENT))
-                continue
-            channel, used = chosen
-            reference = draft.notify(kind, track, candidate.person, channel, reason)
-            steps.append(StepProgress(channel=channel, fallback=used, reference=reference))
-            track = _told(track, candidate.person, channel)
-        if not any(step.reference for step in steps):
-            track, steps = _reach_somehow(draft, track, candidate, steps, (kind, reason))
-        pages.append(
-            Page(
-                person=candidate.person,
-                tier=track.tier,
-                target=candidate.target,
-                at=draft.now,
-                late=draft.late,
-                steps=tuple(steps),
-            )
-        )
-    return replace(track, pages=tuple(pages))
-
-
-def _reach_somehow(
-    draft: Draft, track: Track, candidate: Candidate, steps: list[StepProgress], why: tuple[NoticeKind, Reason]
-) -> tuple[Track, list[StepProgress]]:
-    """Nothing went out at once: pull the first usable later step forward, else take any method the person has.
-
-    A plan that has no step at once was written that way and is left to its timers.
-    """
-    plan = draft.plan_of(track)
-    later = [
-        (index, _first_usable(step, candidate.channels)) for index, step in enumerate(plan.steps) if step.after_seconds
-    ]
-    usable = [(index, chosen) for index, chosen in later if chosen is not None]
-    if usable and len(later) == len(plan.steps):
-        return track, steps
-    index, (channel, used) = usable[0] if usable else (len(steps), (candidate.channels[0], 0))
-    draft.disarm(track.name, (TimerKind.PLAN_STEP,), f"{candidate.person}/{index}")
-    reference = draft.notify(why[0], track, candidate.person, channel, why[1])
-    progress = StepProgress(channel=channel, fallback=used, reference=reference)
-    return _told(track, candidate.person, channel), [*steps[:index], progress, *steps[index + 1 :]]
-
-
-def _send(draft: Draft, track: Track, step: tuple[str, int], way: tuple[str, int], reason: Reason) -> None:
-    """Send a person's step of that index by a channel; `way` is the channel and how many fallbacks are used up."""
-    person, index = step
-    channel, used = way
-    reference = draft.notify(_kind_of(track), track, person, channel, reason)
-    track = put_step(draft, track, person, index, StepProgress(channel=channel, fallback=used, reference=reference))
-    track = draft.put(_told(track, person, channel))
-    draft.record("paged_step", reason, track, person, {"channel": channel})
-
-
-def _told(track: Track, person: str, channel: str) -> Track:
-    """Return the track with one more who was paged, and is on the hook by that."""
-    told = track.told if (person, channel) in track.told else (*track.told, (person, channel))
-    return replace(track, told=told, off_hook=tuple(who for who in track.off_hook if who != person))
+    if reason not in REPAGED:
+        ask(draft, track, rung.on_enter, reason)
 
 
 def _missed(draft: Draft, track: Track, page: Page, index: int) -> bool:
@@ -355,10 +289,3 @@ def _missed(draft: Draft, track: Track, page: Page, index: int) -> bool:
     if step.status is Attempt.ACCEPTED and draft.has_receipts(step.channel):
         return not draft.is_armed(TimerKind.RECEIPT_OVERDUE, track.name, f"{page.person}/{index}")
     return step.status is Attempt.FAILED_PERMANENT
-
-
-def _first_usable(step: PlanStep, usable: Sequence[str]) -> tuple[str, int] | None:
-    for used, channel in enumerate((step.by, *step.if_failed)):
-        if channel in usable:
-            return channel, used
-    return None

@@ -102,11 +102,12 @@ def _end_hold(draft: Draft, track: Track, kind: str, reason: Reason) -> Reason:
 
 def _remind(draft: Draft, track: Track) -> Reason:
     """Say it again to everyone who is paged, by the first channel that reached out to them and did not fail."""
-    for page in track.pages:
+    waited_for = [page for page in track.pages if page.person not in track.acks]
+    for page in waited_for:
         tried = [step for step in page.steps if step.reference]
         for step in sorted(tried, key=lambda step: step.status in FAILED)[:1]:
             draft.notify(NoticeKind.REMIND, track, page.person, step.channel, Reason.REMINDED)
-    draft.record("reminded", Reason.REMINDED, track, body={"people": [page.person for page in track.pages]})
+    draft.record("reminded", Reason.REMINDED, track, body={"people": [page.person for page in waited_for]})
     return Reason.REMINDED
 
 

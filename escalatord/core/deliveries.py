@@ -1,10 +1,11 @@
 """What providers say of attempts, and what follows: only a human ends a ladder, a failure starts the next method."""
 
-from escalatord.core.answers import CLIMBING, reopen
-from escalatord.core.climb import climb, climb_if_unreached, enter_again, go_on, put_step
+from escalatord.core.answers import CLIMBING, hold_by_those_left, reopen
+from escalatord.core.climb import climb, climb_if_unreached, enter_again, go_on, stand_in
 from escalatord.core.draft import Draft
 from escalatord.core.events import Delivery, PersonGone
 from escalatord.core.incident import Attempt, Page, Reason, TimerKind, Track, TrackState
+from escalatord.core.paging import put_step
 from escalatord.core.policy import FAILED_AFTER_SECONDS_DEFAULT
 from escalatord.core.retry import FAILED, advance
 from escalatord.core.values import replace
@@ -35,10 +36,10 @@ def learn(draft: Draft, event: Delivery) -> Reason:
         draft.incident = replace(draft.incident, first_paged_at=draft.now)
         seconds = (draft.now - draft.incident.opened_at).total_seconds()
         draft.record("first_paged", Reason.DELIVERY_ADVANCED, track, page.person, {"seconds": seconds})
-    if track.state not in CLIMBING:
+    if track.state not in CLIMBING or page.person in track.acks:
         return Reason.DELIVERY_ADVANCED
     if status is Attempt.ACCEPTED and draft.has_receipts(progress.channel):
-        draft.arm(TimerKind.RECEIPT_OVERDUE, _patience_seconds(draft, track, index), track.name, subject)
+        draft.arm(TimerKind.RECEIPT_OVERDUE, _patience_seconds(draft, track, page, index), track.name, subject)
     elif status in FAILED:
         go_on(draft, track, page, index)
     return Reason.DELIVERY_ADVANCED
@@ -53,21 +54,24 @@ def lose_person(draft: Draft, event: PersonGone) -> Reason:
             enter_again(draft, replace(track, state=TrackState.RUNNING), Reason.PERSON_REMOVED)
             reopen(draft, track.name)
             changed = True
-        elif track.state in CLIMBING and any(page.person == event.person for page in track.pages):
+        elif track.state in CLIMBING and (
+            event.person in track.acks or any(page.person == event.person for page in track.pages)
+        ):
             _go_on_without(draft, track, event.person)
             changed = True
     return Reason.PERSON_REMOVED if changed else Reason.NOT_DUE
 
 
 def _go_on_without(draft: Draft, track: Track, person: str) -> None:
-    for index in range(max(len(page.steps) for page in track.pages)):
-        draft.disarm(track.name, (TimerKind.PLAN_STEP, TimerKind.RECEIPT_OVERDUE), f"{person}/{index}")
+    draft.leave_in_peace(track, person)
     left = tuple(page for page in track.pages if page.person != person)
-    track = draft.put(replace(track, pages=left))
+    track = draft.put(replace(track, pages=left, acks=tuple(who for who in track.acks if who != person)))
     draft.record("person_gone", Reason.PERSON_REMOVED, track, person)
+    if hold_by_those_left(draft, track):
+        return
     if left:
         climb_if_unreached(draft, track)
-    else:
+    elif not stand_in(draft, track):
         climb(draft, track, Reason.NOBODY_ON_CALL)
 
 
@@ -80,6 +84,6 @@ def _find(draft: Draft, reference: str) -> tuple[Track, Page, int] | None:
     return None
 
 
-def _patience_seconds(draft: Draft, track: Track, index: int) -> float:
-    steps = draft.plan_of(track).steps
+def _patience_seconds(draft: Draft, track: Track, page: Page, index: int) -> float:
+    steps = draft.steps_of(track, page)
     return steps[index].failed_after_seconds if index < len(steps) else FAILED_AFTER_SECONDS_DEFAULT

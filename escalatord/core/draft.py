@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from escalatord.core.events import Effect, Notify, Outcome, Record, Withdraw
-from escalatord.core.incident import Incident, NoticeKind, Reason, Timer, TimerKind, Track, TrackState, Via
-from escalatord.core.policy import ContactPlan, Policy, TrackKind, TrackPolicy
+from escalatord.core.incident import Incident, NoticeKind, Page, Reason, Timer, TimerKind, Track, TrackState, Via
+from escalatord.core.policy import ContactPlan, PlanStep, Policy, TrackKind, TrackPolicy
 from escalatord.core.roster import ChannelKind, ChannelSpec, usable_channels
 from escalatord.core.ruleset import World
 from escalatord.core.values import replace
@@ -119,6 +119,10 @@ class Draft:
         if override is not None and override.plan is not None:
             return override.plan
         return self.ladder_of(track).tiers[track.tier - 1].plan
+
+    def steps_of(self, track: Track, page: Page) -> tuple[PlanStep, ...]:
+        """Return the steps by which a person is being paged: their own and the tier's together, or the tier's."""
+        return page.plan or self.plan_of(track).steps
 
     def window_seconds(self, track: Track, tier: int) -> float:
         """Return how long a tier has at the incident's severity."""
@@ -243,9 +247,16 @@ class Draft:
         )
         return reference
 
-    def withdraw(self, track: str) -> None:
-        """Take back every unsent page of a track ("" = all)."""
-        self.effects.append(Withdraw(track=track))
+    def withdraw(self, track: str, person: str = "") -> None:
+        """Take back every unsent page of a track ("" = all), to one person where one is named."""
+        self.effects.append(Withdraw(track=track, person=person))
+
+    def leave_in_peace(self, track: Track, person: str) -> None:
+        """Let nothing that waits for its time, and nothing unsent, page a person of a track any more."""
+        page = next((page for page in track.pages if page.person == person), None)
+        for index in range(len(page.steps) if page is not None else 0):
+            self.disarm(track.name, (TimerKind.PLAN_STEP, TimerKind.RECEIPT_OVERDUE), f"{person}/{index}")
+        self.withdraw(track.name, person)
 
     def tell_those_told(self, kind: NoticeKind, track: Track, reason: Reason, spare: str) -> None:
         """Send a quiet notice to everyone paged in a track but `spare`, and bring its chat rooms up to date.

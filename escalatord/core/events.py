@@ -10,7 +10,7 @@ from typing import TypeAlias
 from escalatord.core.alert import Severity
 from escalatord.core.incident import Attempt, Cause, Incident, NoticeKind, Reason, Via
 from escalatord.core.noise import Group
-from escalatord.core.policy import Policy
+from escalatord.core.policy import Action, Policy
 
 # ------------------------------------------------------------------------------------------------------ events
 
@@ -133,11 +133,12 @@ class Snooze:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Note:
-    """Somebody writes something down."""
+    """Somebody writes something down; `done` names the tasks of the incident that this says are done."""
 
     person: str
     via: Via
     text: str
+    done: tuple[Action, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,9 +207,13 @@ class Notify:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Withdraw:
-    """Take back every unsent page of this track ("" = all tracks); answers and stand-downs stay."""
+    """Take back every unsent page of this track ("" = all tracks), to one person where one is named.
+
+    Answers and stand-downs stay.
+    """
 
     track: str
+    person: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from escalatord.core.alert import Severity
+from escalatord.core.policy import NEED_FIRST, Action, PlanStep
 
 # ---------------------------------------------------------------------------------------------------- states
 
@@ -117,6 +118,7 @@ class Reason(StrEnum):
     BUNDLED = "bundled"
     ACKNOWLEDGED = "acknowledged"
     ACKNOWLEDGED_LATE = "acknowledged_late"
+    ACK_COUNTED = "ack_counted"
     ACK_EXTENDED = "ack_extended"
     ALREADY_ACKNOWLEDGED = "already_acknowledged"
     ALREADY_YOURS = "already_yours"
@@ -189,7 +191,10 @@ class StepProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One person being paged in the present epoch of a track."""
+    """One person being paged in the present epoch of a track.
+
+    `plan` are the steps of the person's own contact plan and the tier's together, () = the tier's as they are.
+    """
 
     person: str
     tier: int
@@ -197,6 +202,7 @@ class Page:
     at: datetime
     late: bool = False
     steps: tuple[StepProgress, ...] = ()
+    plan: tuple[PlanStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +210,9 @@ class Track:
     """One ladder being climbed. `tier` counts from 1 (0 = not entered); `epoch` grows at every entry.
 
     `top` is the highest tier ever entered, `told` everyone ever paged here as (person, channel), for stand-downs.
-    `owner` acked it; `off_hook` are those who were told so since they were last paged, and need not hear it twice.
+    `need` is how many have to ack where it is (see `quorum`), `acks` are those who did since it got there, in order:
+    the first becomes the `owner` when there are enough. `helping` are those who acked at a tier that was left before
+    enough had. `off_hook` are those who were told so since they were last paged, and need not hear it twice.
     """
 
     name: str
@@ -222,6 +230,9 @@ class Track:
     acked_at: datetime | None = None
     acked_via: Via | None = None
     acked_tier: int = 0
+    need: int = NEED_FIRST
+    acks: tuple[str, ...] = ()
+    helping: tuple[str, ...] = ()
     decision: str = ""
 
 
@@ -250,6 +261,19 @@ class Bundle:
     labels: Mapping[str, int] = field(default_factory=dict)
     cause: str = ""
     why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What a tier asked of somebody when it was entered: open until a human's note says that it is done."""
+
+    action: Action
+    asked_at: datetime
+    track: str
+    tier: int
+    owner: str = ""
+    done_at: datetime | None = None
+    done_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,6 +312,7 @@ class Incident:
     truncated: int = 0
     tracks: tuple[Track, ...] = ()
     timers: tuple[Timer, ...] = ()
+    tasks: tuple[Task, ...] = ()
     first_paged_at: datetime | None = None
     first_acked_at: datetime | None = None
     acknowledged_at: datetime | None = None

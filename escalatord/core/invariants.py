@@ -5,7 +5,8 @@ A violation is a defect of ours, never of a user: the engine journals it, counts
 
 from typing import assert_never
 
-from escalatord.core.incident import Incident, State, TimerKind, TrackState
+from escalatord.core.incident import Incident, State, TimerKind, Track, TrackState
+from escalatord.core.quorum import is_met
 
 HOLDS = (TimerKind.ACK_QUESTION, TimerKind.ACK_EXPIRY, TimerKind.SNOOZE_END)
 
@@ -37,6 +38,7 @@ def violations(incident: Incident) -> tuple[str, ...]:
                 sound = all(kind is TimerKind.STATUTORY for kind in kinds)
             case _:
                 assert_never(track.state)
+        found += _of_acks(track)
         if not sound:
             found.append(f"track_{track.state}_without_its_deadline:{track.name}")
     acked = incident.main.state is TrackState.ACKNOWLEDGED
@@ -45,6 +47,16 @@ def violations(incident: Incident) -> tuple[str, ...]:
     if incident.state is State.ACKNOWLEDGED and incident.main.state not in (TrackState.ACKNOWLEDGED, TrackState.ENDED):
         found.append("open_but_shown_held")
     return tuple(found)
+
+
+def _of_acks(track: Track) -> list[str]:
+    """Return what is wrong with the acks of a track: one counted twice, or enough of them and nobody holds it."""
+    found = []
+    if len(set(track.acks)) < len(track.acks):
+        found.append(f"ack_counted_twice:{track.name}")
+    if track.state in (TrackState.RUNNING, TrackState.LAST_RESORT) and is_met(track):
+        found.append(f"enough_acks_and_still_climbing:{track.name}")
+    return found
 
 
 def _moves(kinds: list[TimerKind]) -> list[TimerKind]:

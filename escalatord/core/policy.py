@@ -4,7 +4,7 @@ Values only. A policy is pinned to an incident by `hash` when the incident opens
 People behind its targets are looked up when a tier is entered (see `roster`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -25,15 +25,54 @@ class TargetKind(StrEnum):
     ONCALL = "oncall"
 
 
+class FilterKind(StrEnum):
+    """What a filter of a target asks of a person."""
+
+    SKILL = "skill"
+    LANGUAGE = "language"
+    REGION = "region"
+    AVAILABLE = "available"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetFilter:
+    """What whoever a target names must have besides: `skill postgres`, `available` (which has no word)."""
+
+    kind: FilterKind
+    word: str = ""
+
+    def __str__(self) -> str:
+        word = f'"{self.word}"' if " " in self.word else self.word
+        return f"{self.kind} {word}".strip()
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Whom a tier pages, by name; resolved to people late."""
+    """Whom a tier pages, by name; resolved to people late. Only those who pass every filter count."""
 
     kind: TargetKind
     name: str
+    filters: tuple[TargetFilter, ...] = ()
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.name}"
+        return " & ".join((f"{self.kind} {self.name}", *map(str, self.filters)))
+
+
+class Prefer(StrEnum):
+    """By what a tier chooses among its people."""
+
+    LEAST_PAGED_24H = "least_paged_24h"
+
+
+class Action(StrEnum):
+    """What a tier asks for when it is entered: a task on the incident, for a human; nothing is done by itself."""
+
+    OPEN_RCA = "open_rca"
+    FREEZE_CHANGES = "freeze_changes"
+
+
+NEED_FIRST = 1
+NEED_ALL = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +89,11 @@ class PlanStep:
     failed_after_seconds: float = FAILED_AFTER_SECONDS_DEFAULT
 
 
+def channels_of(steps: Sequence[PlanStep]) -> tuple[str, ...]:
+    """Return every channel that steps may use, in order, once."""
+    return tuple(dict.fromkeys(channel for step in steps for channel in (step.by, *step.if_failed)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContactPlan:
     """How a person is reached: steps in order."""
@@ -60,7 +104,11 @@ class ContactPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tier:
-    """One rung: whom, by which plan, and how long it has."""
+    """One rung: whom, by which plan, and how long it has.
+
+    `need` is how many different people have to ack before it is held (NEED_ALL: everybody who is paged). With `prefer`
+    only the first `pick` people in that order are paged; the others stand in for those who cannot be reached.
+    """
 
     name: str
     page: tuple[Target, ...]
@@ -69,6 +117,10 @@ class Tier:
     remind_seconds: tuple[float, ...] = ()
     plan: ContactPlan
     template: str = ""
+    need: int = NEED_FIRST
+    prefer: Prefer | None = None
+    pick: int = 1
+    on_enter: tuple[Action, ...] = ()
 
 
 class TrackKind(StrEnum):

@@ -11,15 +11,18 @@ from datetime import datetime
 from operator import itemgetter
 from typing import NamedTuple, TypeAlias, TypeVar
 
-from escalatord.core.policy import Target, TargetKind
-from escalatord.core.roster import resolve
+from escalatord.core.away import Away, away_at
+from escalatord.core.policy import FilterKind, Target, TargetFilter, TargetKind
+from escalatord.core.roster import has_trait, resolve
 from escalatord.core.ruleset import Ruleset, World
 from escalatord.core.schedule import Shift, shifts
+from escalatord.core.values import replace
 
 T = TypeVar("T")
 U = TypeVar("U")
 Pieces: TypeAlias = tuple[tuple[datetime, T], ...]
 People: TypeAlias = tuple[str, ...]
+IS_AVAILABLE = TargetFilter(FilterKind.AVAILABLE)
 
 
 class Stretch(NamedTuple):
@@ -37,6 +40,7 @@ class Presence:
         self.span = span
         self._shifts: dict[str, tuple[Shift, ...]] = {}
         self._schedules: dict[str, Pieces[People]] = {}
+        self._available: dict[str, Pieces[People]] = {}
         self._people: dict[tuple[tuple[Target, ...], tuple[str, ...]], Pieces[People]] = {}
 
     def shifts(self, name: str) -> tuple[Shift, ...]:
@@ -52,11 +56,21 @@ class Presence:
             self._schedules[name] = _on_call(self.shifts(name), self.span)
         return self._schedules[name]
 
+    def availability(self, person: str) -> Pieces[People]:
+        """Return when somebody is available, as far as the rules and the world know: themselves, else nobody."""
+        if person not in self._available:
+            own = self.world.ruleset.people[person].away
+            self._available[person] = _available(person, (*own, *self.world.away), self.span)
+        return self._available[person]
+
     def people(self, targets: tuple[Target, ...], channels: tuple[str, ...]) -> Pieces[People]:
         """Return whom a page of `targets` reaches by a plan of `channels`, as `roster.resolve` says."""
         known = self._people.get((targets, channels))
         if known is None:
-            moments = overlay([self.on_call(name) for name in schedules_behind(targets, self.world.ruleset)], self.span)
+            ruleset = self.world.ruleset
+            changing = [self.on_call(name) for name in schedules_behind(targets, ruleset)]
+            changing += [self.availability(name) for name in sorted(watched(targets, ruleset))]
+            moments = overlay(changing, self.span)
             found: dict[tuple[People, ...], People] = {}
             for since, present in moments:
                 if present not in found:
@@ -68,24 +82,37 @@ class Presence:
 
 def schedules_behind(targets: Sequence[Target], ruleset: Ruleset) -> tuple[str, ...]:
     """Return the schedules that decide who stands behind `targets`, in order of names."""
-    return tuple(sorted(target.name for target in _leaves(targets, ruleset) if target.kind is TargetKind.ONCALL))
+    return tuple(sorted({target.name for target in _leaves(targets, ruleset) if target.kind is TargetKind.ONCALL}))
 
 
 def people_behind(targets: Sequence[Target], ruleset: Ruleset) -> frozenset[str]:
-    """Return everybody who could ever stand behind `targets`."""
-    people: set[str] = set()
-    for target in _leaves(targets, ruleset):
-        if target.kind is TargetKind.PERSON:
-            people.add(target.name)
-        elif target.kind is TargetKind.TEAM:
-            people.update(ruleset.teams[target.name])
-        else:
-            schedule = ruleset.schedules[target.name]
-            people.update(schedule.when_empty)
-            people.update(override.person for override in schedule.overrides)
-            people.update(shift.person for shift in schedule.booked)
-            people.update(person for layer in schedule.layers if not layer.shadow for person in layer.people)
+    """Return everybody who could ever stand behind `targets`: those of their people who pass the filters."""
+    return frozenset(
+        name
+        for target in _leaves(targets, ruleset)
+        for name in named_by(target, ruleset)
+        if all(has_trait(ruleset.people[name], asked) for asked in target.filters)
+    )
+
+
+def named_by(target: Target, ruleset: Ruleset) -> frozenset[str]:
+    """Return everybody whom a target other than a role could ever name, whatever its filters say."""
+    if target.kind is TargetKind.PERSON:
+        return frozenset((target.name,))
+    if target.kind is TargetKind.TEAM:
+        return frozenset(ruleset.teams[target.name])
+    schedule = ruleset.schedules[target.name]
+    people = {person for layer in schedule.layers if not layer.shadow for person in layer.people}
+    people.update(schedule.when_empty)
+    people.update(override.person for override in schedule.overrides)
+    people.update(shift.person for shift in schedule.booked)
     return frozenset(people)
+
+
+def watched(targets: Sequence[Target], ruleset: Ruleset) -> frozenset[str]:
+    """Return those who could stand behind `targets` and whose absences count there."""
+    asking = [target for target in _leaves(targets, ruleset) if IS_AVAILABLE in target.filters]
+    return people_behind(asking, ruleset)
 
 
 def overlay(several: Sequence[Pieces[T]], span: Stretch) -> Pieces[tuple[T, ...]]:
@@ -150,8 +177,14 @@ def _on_call(told: Sequence[Shift], span: Stretch) -> Pieces[People]:
     return tuple(found)
 
 
+def _available(person: str, spans: Sequence[Away], span: Stretch) -> Pieces[People]:
+    edges = {span.start, *(edge for one in spans if one.person == person for edge in (one.start, one.end))}
+    pieces = [(at, () if away_at(person, spans, at) else (person,)) for at in sorted(edges) if at >= span.start]
+    return changed(tuple((at, who) for at, who in pieces if at < span.end), lambda who: who)
+
+
 def _leaves(targets: Sequence[Target], ruleset: Ruleset) -> Iterator[Target]:
-    """Yield what targets come to once roles are looked into, each once."""
+    """Yield what targets come to once roles are looked into, each once, with every filter on the way to it."""
     seen: set[Target] = set()
     waiting = list(targets)
     while waiting:
@@ -160,6 +193,9 @@ def _leaves(targets: Sequence[Target], ruleset: Ruleset) -> Iterator[Target]:
             continue
         seen.add(target)
         if target.kind is TargetKind.ROLE:
-            waiting.extend(ruleset.roles[target.name])
+            waiting.extend(
+                replace(holder, filters=tuple(dict.fromkeys((*target.filters, *holder.filters))))
+                for holder in ruleset.roles[target.name]
+            )
         else:
             yield target

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
-from escalatord.core.climb import plan_channels
+from escalatord.core.paging import plan_channels
 from escalatord.core.policy import Policy, Tier, TrackPolicy
 from escalatord.core.presence import People, Pieces, Presence, Stretch, changed, overlay, stretches, value_at
 from escalatord.core.roster import ChannelKind

@@ -2,7 +2,8 @@
 
 A person is *reachable* by a channel when they have an address for it and it has not been marked unreachable (STOP, a
 dead number). Looking people up happens when a tier is entered, so an override made at 03:00 counts at 03:01.
-Nobody is lost in silence: whoever a target names and cannot be paged comes back as rejected, with the reason.
+Nobody is lost in silence: whoever a target names and cannot be paged comes back as rejected, with the reason; so does
+who does not pass the target's filters (`oncall db & skill postgres`).
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -11,12 +12,21 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
-from escalatord.core.policy import Target, TargetKind
+from escalatord.core.away import Away, away_at
+from escalatord.core.policy import ContactPlan, FilterKind, PlanStep, Prefer, Target, TargetFilter, TargetKind
 from escalatord.core.schedule import on_call
 from escalatord.core.units import Quantity
+from escalatord.core.wallclock import Style, format_local
 
 if TYPE_CHECKING:
     from escalatord.core.ruleset import World  # the rule set is made of people, so it imports this file
+
+
+UNFIT: Mapping[FilterKind, str] = {
+    FilterKind.SKILL: "has no skill {word}",
+    FilterKind.LANGUAGE: "does not speak {word}",
+    FilterKind.REGION: "is not in region {word}",
+}
 
 
 class ChannelKind(StrEnum):
@@ -49,7 +59,11 @@ class ChannelSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Somebody who can be paged. `addresses` maps address keys (sms, call, slack, email …) to addresses."""
+    """Somebody who can be paged. `addresses` maps address keys (sms, call, slack, email …) to addresses.
+
+    `away` are times known to the rules. `plans` are their own contact plans, by the name of the company's plan that
+    they make stricter (see `personal_plan`).
+    """
 
     id: str
     name: str
@@ -59,15 +73,21 @@ class Person:
     skills: tuple[str, ...] = ()
     region: str = ""
     authority: tuple[str, ...] = ()
+    away: tuple[Away, ...] = ()
+    plans: Mapping[str, ContactPlan] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A person who can be paged: the target that named them, and the channels that reach them, best first."""
+    """A person who can be paged: the target that named them, and the channels that reach them, best first.
+
+    `plan` are the steps of their own contact plan and the tier's together, () = the tier's as they are.
+    """
 
     person: str
     target: str
     channels: tuple[str, ...]
+    plan: tuple[PlanStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +116,9 @@ def resolve(targets: Sequence[Target], world: "World", at: datetime, channels: S
             if why or person is None:
                 rejected[name, why or "is not in the roster"] = None
                 continue
+            if unfit := _unfit(person, target.filters, world, at):
+                rejected[name, unfit] = None
+                continue
             usable = usable_channels(person, planned, world.unreachable)
             usable = usable or usable_channels(person, personal, world.unreachable)
             if usable:
@@ -103,6 +126,32 @@ def resolve(targets: Sequence[Target], world: "World", at: datetime, channels: S
             else:
                 rejected[name, "has no usable contact method"] = None
     return Resolved(people=tuple(people.values()), rejected=tuple(rejected))
+
+
+def preferred(people: Sequence[Candidate], prefer: Prefer | None, world: "World") -> tuple[Candidate, ...]:
+    """Return people in the order in which a tier prefers them; the order of its targets decides between equals."""
+    match prefer:
+        case None:
+            return tuple(people)
+        case Prefer.LEAST_PAGED_24H:
+            return tuple(sorted(people, key=lambda candidate: world.paged.get(candidate.person, 0)))
+        case _:
+            assert_never(prefer)
+
+
+def has_trait(person: Person, asked: TargetFilter) -> bool:
+    """Return whether a person passes a filter as far as the roster alone says; `available` is a matter of time."""
+    match asked.kind:
+        case FilterKind.SKILL:
+            return asked.word in person.skills
+        case FilterKind.LANGUAGE:
+            return any(spoken == asked.word or spoken.startswith(f"{asked.word}-") for spoken in person.languages)
+        case FilterKind.REGION:
+            return asked.word == person.region
+        case FilterKind.AVAILABLE:
+            return True
+        case _:
+            assert_never(asked.kind)
 
 
 def reachable(person: Person, channels: Iterable[ChannelSpec], unreachable: Collection[tuple[str, str]]) -> bool:
@@ -125,10 +174,24 @@ def usable_channels(
     )
 
 
+def _unfit(person: Person, filters: Iterable[TargetFilter], world: "World", at: datetime) -> str:
+    """Return the first filter that a person does not pass, in words; "" when they pass all."""
+    for asked in filters:
+        if asked.kind is FilterKind.AVAILABLE:
+            gone = away_at(person.id, (*person.away, *world.away), at)
+            if gone is not None:
+                why = f" ({gone.why})" if gone.why else ""
+                return f"is away until {format_local(gone.end, person.timezone, Style.FULL)}{why}"
+        elif not has_trait(person, asked):
+            return UNFIT[asked.kind].format(word=asked.word)
+    return ""
+
+
 def _named(target: Target, world: "World", at: datetime, above: frozenset[str]) -> Iterator[tuple[str, str]]:
     """Yield (person, "") for everyone a target names, (target, why) where it leads nowhere.
 
-    `above` are the roles being looked into: one that names itself adds nobody, and does not loop.
+    `above` are the roles being looked into: one that names itself adds nobody, and does not loop. Filters that stand
+    beside the holders of a role reject here, those of `target` itself do not.
     """
     ruleset, name = world.ruleset, target.name
     match target.kind:
@@ -144,7 +207,10 @@ def _named(target: Target, world: "World", at: datetime, above: frozenset[str]) 
             if not holders:
                 yield str(target), "is held by nobody"
             for holder in holders:
-                yield from _named(holder, world, at, above | {name})
+                for who, why in _named(holder, world, at, above | {name}):
+                    person = world.ruleset.people.get(who)
+                    unfit = _unfit(person, holder.filters, world, at) if person is not None and not why else ""
+                    yield who, why or unfit
         case TargetKind.ONCALL:
             schedule = ruleset.schedules.get(name)
             present = on_call(schedule, at, world.overrides) if schedule else ()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from escalatord.core.alert import Severity
+from escalatord.core.away import Away
 from escalatord.core.calendar import Calendar
 from escalatord.core.matchers import MatcherIndex
 from escalatord.core.mutes import Filed
@@ -92,13 +93,16 @@ class Ruleset:
 class World:
     """What a step may look up: the rules in force, pinned policies by hash, overrides, who cannot be reached.
 
-    `unreachable` holds (person, address key) pairs: STOP was sent, the number is dead.
+    `unreachable` holds (person, address key) pairs: STOP was sent, the number is dead. `away` are spans made known at
+    run time. `paged` counts how often tiers have paged whom in the past 24 h; empty where no tier asks for that.
     """
 
     ruleset: Ruleset
     policies: Mapping[str, Policy]
     overrides: tuple[Override, ...] = ()
     unreachable: frozenset[tuple[str, str]] = frozenset()
+    away: tuple[Away, ...] = ()
+    paged: Mapping[str, int] = field(default_factory=dict)
 
     def policy(self, pinned: str) -> Policy:
         """Return the policy with the hash `pinned`; KeyError when the engine did not provide it."""

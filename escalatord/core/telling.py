@@ -16,6 +16,7 @@ from escalatord.core.forecast import Rung, next_tier
 from escalatord.core.gsm7 import one_line
 from escalatord.core.incident import Cause, Incident, NoticeKind, Reason, State, TimerKind, Track, TrackState, Via
 from escalatord.core.policy import Policy
+from escalatord.core.quorum import needed
 from escalatord.core.ruleset import World
 from escalatord.core.units import format_duration
 from escalatord.core.wallclock import Style, format_local, zone_exists
@@ -206,14 +207,14 @@ def join_names(names: Mapping[str, str], people: Sequence[str]) -> str:
 
 
 def paged_before(track: Track, reader: str) -> tuple[str, ...]:
-    """Return who was paged in the track and no longer is, the reader left out, in the order of their paging."""
-    now_paged = {page.person for page in track.pages} | {reader, ""}
+    """Return who was paged in the track, did not ack and no longer is paged, the reader left out, in order."""
+    now_paged = {page.person for page in track.pages} | {reader, "", *track.helping}
     return tuple(dict.fromkeys(person for person, _channel in track.told if person not in now_paged))
 
 
 def paged_now(track: Track) -> tuple[str, ...]:
-    """Return who is being paged in the track."""
-    return tuple(page.person for page in track.pages)
+    """Return who is being paged in the track; who has acked is left in peace."""
+    return tuple(page.person for page in track.pages if page.person not in track.acks)
 
 
 def roughly(seconds: float) -> str:
@@ -281,7 +282,9 @@ def why_you(telling: Telling) -> str:
     }
     if telling.reason in said:
         return said[telling.reason]
-    return f"{before} did not ack in {since}" if before and telling.tier > 1 else ""
+    helping = [person for person in track_of(telling).helping if person != telling.person]
+    too_few = f"Only {join_names(telling.names, helping)} acked in {since}" if helping else ""
+    return too_few or (f"{before} did not ack in {since}" if before and telling.tier > 1 else "")
 
 
 def what_became(telling: Telling) -> str:
@@ -302,8 +305,15 @@ def what_became(telling: Telling) -> str:
     people = join_names(names, paged_now(track)) or "Nobody"
     if track.state is TrackState.LAST_RESORT:
         return f"No tier acked. Last resort: {people}."
-    verb = "are" if len(track.pages) > 1 else "is"
-    return f"{people} {verb} being paged (tier {track.tier}/{telling.tiers or track.tier})."
+    verb = "are" if len(paged_now(track)) > 1 else "is"
+    counted = f"{acks_so_far(names, track)} " if track.acks else ""
+    return f"{counted}{people} {verb} being paged (tier {track.tier}/{telling.tiers or track.tier})."
+
+
+def acks_so_far(names: Mapping[str, str], track: Track) -> str:
+    """Return who has acked of how many that are needed: Ana has acked, 1 of 2 needed."""
+    have = "has" if len(track.acks) == 1 else "have"
+    return f"{join_names(names, track.acks)} {have} acked, {len(track.acks)} of {needed(track)} needed."
 
 
 def muted_by(incident: Incident) -> str:
@@ -328,8 +338,13 @@ def _names(incident: Incident, world: World, actor: str, rung: Rung | None) -> d
     told = {person for track in incident.tracks for person, _channel in track.told}
     paged = {page.person for track in incident.tracks for page in track.pages}
     owners = {track.owner for track in incident.tracks} | {incident.resolved_by, incident.acknowledged_by, actor}
+    acked = {person for track in incident.tracks for person in (*track.acks, *track.helping)}
     people = world.ruleset.people
-    return {who: people[who].name for who in told | paged | owners | set(rung.people if rung else ()) if who in people}
+    return {
+        who: people[who].name
+        for who in told | paged | owners | acked | set(rung.people if rung else ())
+        if who in people
+    }
 
 
 def _tiers(policy: Policy | None, track: Track) -> int:

@@ -15,7 +15,16 @@ from escalatord.core.alert import Severity
 from escalatord.core.escalation import step
 from escalatord.core.events import AlertFired, Delivery, Notify, Record, TimersDue
 from escalatord.core.incident import Attempt, Cause, Incident, NoticeKind, TimerKind
-from escalatord.core.policy import LastResort, Policy, SeverityOverride, Target, TargetKind, Tier, TrackPolicy
+from escalatord.core.policy import (
+    NEED_FIRST,
+    LastResort,
+    Policy,
+    SeverityOverride,
+    Target,
+    TargetKind,
+    Tier,
+    TrackPolicy,
+)
 from escalatord.core.roster import ChannelKind
 from escalatord.core.ruleset import Ruleset, World
 from escalatord.core.values import replace
@@ -184,4 +193,6 @@ def opening(policy: Policy, severity: Severity) -> AlertFired:
 
 def without_people(track: TrackPolicy) -> tuple[Tier, ...]:
     """Return the tiers of a track as nobody and nothing but their windows and plans."""
-    return tuple(replace(tier, name="", template="", page=(), backup=()) for tier in track.tiers)
+    return tuple(
+        replace(tier, name="", template="", page=(), backup=(), need=NEED_FIRST, on_enter=()) for tier in track.tiers
+    )

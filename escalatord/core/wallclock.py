@@ -112,6 +112,14 @@ def parse_when(text: str, default_zone: str, *, later: bool = False) -> datetime
     return instant(local, zone or default_zone, later=later)
 
 
+def next_clock(at: datetime, zone: str, hour: int, minute: int = 0) -> datetime:
+    """Return the first instant after `at` at which clocks in `zone` show a time of day; the later of two readings."""
+    day = to_local(at, zone).replace(tzinfo=None, hour=hour, minute=minute, second=0, microsecond=0)
+    while (found := instant(day, zone, later=True)) <= at:
+        day += timedelta(days=1)
+    return found
+
+
 def format_local(at: datetime, zone: str, style: Style) -> str:
     """Return the instant `at` as a reader in `zone` knows it, in English and independent of the locale.
 

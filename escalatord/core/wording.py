@@ -103,6 +103,8 @@ def _event(telling: Telling) -> str:
                 f"Still firing after your ack. Ack again to keep it {hold} more; no answer in 10m pages the tier again."
             )
         case NoticeKind.ACKED:
+            if telling.person in track_of(telling).acks:
+                return "Enough have acked; you are one of them."
             return "You are off the hook." if telling.person else ""
         case NoticeKind.STAND_DOWN:
             return "Stand down, no action needed. Good night."

@@ -89,6 +89,8 @@ def confidential_text(telling: Telling, limit: int = SEPTETS_MAX) -> str:
             ]
         case NoticeKind.ACK_QUESTION:
             parts = [name, " is still open. Is it still yours? Sign in:", *sign_in]
+        case NoticeKind.ACKED if telling.person in track_of(telling).acks:
+            parts = [name, " has enough acks. You are one of them."]
         case NoticeKind.ACKED:
             parts = [name, " was taken. No action needed."]
         case NoticeKind.STAND_DOWN:
@@ -172,11 +174,15 @@ def _acked(telling: Telling) -> str:
         return fit([*_name(telling), ". ", Cut(what_became(telling), 2)])
     at = at_clock(track.acked_at, telling.zone, Style.SECONDS)
     if track.owner == telling.person:
+        others = join_names(telling.names, [person for person in track.acks if person != telling.person])
+        with_you = f" with {others}" if others else ""
         again = pages_again_at(telling.incident, track.name)
         until = f" Re-pages you at {at_clock(again, telling.zone)} if still open." if again else ""
         undo = f" {code}U undoes." if code else ""
-        return fit(["OK: you own ", *_name(telling), f" (acked {at}).", Cut(until, whole=True), undo])
+        return fit(["OK: you own ", *_name(telling), f"{with_you} (acked {at}).", Cut(until, whole=True), undo])
     owner = short_name(telling.names, track.owner)
+    if telling.person in track.acks:
+        return fit([*_name(telling), f" has enough acks at {at}: you and {owner} have it, {owner} owns it."])
     how = VIA_WORDS[track.acked_via] if track.acked_via else "web"
     verb = "was taken over by" if telling.reason is Reason.TAKEN_OVER else "was acked by"
     join = f" Reply {code}+ to join." if code else ""

@@ -56,6 +56,8 @@ def sentences_of(telling: Telling) -> tuple[str, ...]:
             )
         case NoticeKind.ACK_QUESTION:
             return (*what, "It still fires after your acknowledgement.", "Press 4 to keep it. Press 8 to pass it on.")
+        case NoticeKind.ACKED if telling.person in track_of(telling).acks:
+            return (*what, "Enough have acknowledged it. You are one of them.")
         case NoticeKind.ACKED | NoticeKind.STAND_DOWN:
             return (*what, "No action needed. Go back to sleep.")
         case NoticeKind.STATUTORY:
@@ -114,6 +116,8 @@ def _confidential(telling: Telling) -> tuple[str, ...]:
     code = telling.handles.code
     name = f"Confidential case {spelled(code)}" if code else "A confidential case"
     match telling.kind:
+        case NoticeKind.ACKED if telling.person in track_of(telling).acks:
+            return (f"Enough have acknowledged {name}. You are one of them.",)
         case NoticeKind.ACKED | NoticeKind.STAND_DOWN:
             return (f"{name} no longer needs you.",)
         case NoticeKind.PAGE | NoticeKind.REMIND | NoticeKind.LAST_RESORT | NoticeKind.UPDATE:

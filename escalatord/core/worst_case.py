@@ -4,22 +4,25 @@
 - Who is there changes at hand-offs. What matters is who is there when each tier is entered, so incidents are opened at
   every instant at which that changes for some tier: just as a hand-off happens, and so long before it that a later tier
   is entered just as it does. Between these instants the outcome is the same, so no minute is left out.
-- Climbs that differ only in names are run once: what counts is who has which addresses, and who comes twice.
+- Climbs that differ only in names are run once: what counts is who has which addresses and contact plans of their own,
+  and who comes twice.
+- Whom a tier with `prefer` pages first is known only at night: each of its people is first in turn.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
 from escalatord.core.alert import SEVERITIES, Severity
-from escalatord.core.climb import plan_channels
 from escalatord.core.escalation import step
 from escalatord.core.incident import TrackState
-from escalatord.core.policy import Policy, Target, Tier, TrackPolicy
+from escalatord.core.paging import plan_channels
+from escalatord.core.policy import ContactPlan, Policy, Target, Tier, TrackPolicy
 from escalatord.core.presence import People, Pieces, Presence, changed, overlay
 from escalatord.core.roster import Person
 from escalatord.core.ruleset import Ruleset, Unmatched, World
@@ -37,6 +40,8 @@ from escalatord.core.unanswered import (
 )
 from escalatord.core.values import replace
 
+TURNS_MAX = 12
+"""People of a choosing tier who are looked at as the first one; further ones come later in any case."""
 DELAYS_MAX = 24
 """Entries of tiers, counted from the opening, before which hand-offs are looked for."""
 
@@ -97,11 +102,8 @@ class WorstCases:
         self._numbers: dict[_Coded, int] = {}
         self._shapes: dict[Shape, int] = {}
         keys = {spec.address_key for spec in self.ruleset.channels.values()} - {""}
-        reached_by = {
-            person.id: frozenset(key for key in keys if person.addresses.get(key))
-            for person in self.ruleset.people.values()
-        }
-        self._kinds = sorted(set(reached_by.values()), key=sorted)
+        reached_by = {person.id: _kind(person, keys) for person in self.ruleset.people.values()}
+        self._kinds = list(dict.fromkeys(sorted(reached_by.values(), key=lambda kind: sorted(kind.addresses))))
         self._kind_of = {name: self._kinds.index(kind) for name, kind in reached_by.items()}
 
     def of(self, policy: Policy) -> Iterator[WorstCase]:
@@ -118,13 +120,14 @@ class WorstCases:
         self, shape: Shape, people: Pieces[Constellation], about: tuple[Policy, TrackPolicy, tuple[Severity, ...]]
     ) -> Iterator[WorstCase]:
         policy, track, severities = about
-        still = {self._coded(shape, ((0.0, each),))[0] for each in {who for _, who in people}}
-        entries = {seconds for number in still for seconds in self._climb(shape, number, NOTHING_DEAD).entries}
-        delays = sorted(seconds for seconds in entries if seconds)[:DELAYS_MAX]
         different: dict[int, tuple[tuple[str, ...], datetime]] = {}
-        for at, stages in _openings(people, (0.0, *delays)):
-            number, names = self._coded(shape, stages)
-            different.setdefault(number, (names, at))
+        for turn in _turns(track, people):
+            still = {self._coded(shape, ((0.0, each),))[0] for each in {who for _, who in turn}}
+            entries = {seconds for number in still for seconds in self._climb(shape, number, NOTHING_DEAD).entries}
+            delays = sorted(seconds for seconds in entries if seconds)[:DELAYS_MAX]
+            for at, stages in _openings(turn, (0.0, *delays)):
+                number, names = self._coded(shape, stages)
+                different.setdefault(number, (names, at))
         for outage in (NOTHING_DEAD, *self.outages):
             climbs = [
                 (self._climb(shape, number, outage).track, names, at) for number, (names, at) in different.items()
@@ -148,7 +151,7 @@ class WorstCases:
         for number, people in enumerate(constellation):
             # lists come in pairs, what is paged and its stand-ins
             before = constellation[number - 1] if number % 2 else ()
-            found.append(() if any(self._kinds[self._kind_of[one]] for one in before) else people)
+            found.append(() if any(self._kinds[self._kind_of[one]].addresses for one in before) else people)
         return tuple(found)
 
     def _coded(self, shape: Shape, stages: Stages) -> "tuple[int, tuple[str, ...]]":
@@ -175,10 +178,7 @@ class WorstCases:
     def _remembered(self, shape: Shape, number: int, dead: frozenset[str]) -> Climbed:
         if (number, dead) not in self._known:
             coded = self._coding[number]
-            people = {
-                str(number): Person(id=str(number), name="", addresses=dict.fromkeys(self._kinds[kind], "there"))
-                for number, kind in enumerate(coded.kinds)
-            }
+            people = {str(number): self._kinds[kind].person(str(number)) for number, kind in enumerate(coded.kinds)}
             ruleset = Ruleset(
                 hash="",
                 unmatched=Unmatched(severity=shape.severity, policy=""),
@@ -194,6 +194,36 @@ class WorstCases:
             self.climbs += 1
             self._known[number, dead] = Climb(worlds, shape.severity, dead).run()
         return self._known[number, dead]
+
+
+class _Kind(NamedTuple):
+    """What of a person decides how they are reached: which addresses they have, and their own contact plans."""
+
+    addresses: frozenset[str]
+    plans: tuple[tuple[str, ContactPlan], ...]
+
+    def person(self, name: str) -> Person:
+        """Return somebody of this kind."""
+        return Person(id=name, name="", addresses=dict.fromkeys(self.addresses, "there"), plans=dict(self.plans))
+
+
+def _kind(person: Person, keys: Collection[str]) -> _Kind:
+    return _Kind(frozenset(key for key in keys if person.addresses.get(key)), tuple(person.plans.items()))
+
+
+def _turns(track: TrackPolicy, people: Pieces[Constellation]) -> Iterator[Pieces[Constellation]]:
+    """Yield who is there with each of the people of choosing tiers first, in turn; once where no tier chooses."""
+    choosing = [2 * number + beside for number, tier in enumerate(track.tiers) if tier.prefer for beside in (0, 1)]
+    most = max((len(who[place]) for _, who in people for place in choosing), default=1)
+
+    def turned(who: Constellation, turn: int) -> Constellation:
+        return tuple(
+            (*names[turn % len(names) :], *names[: turn % len(names)]) if place in choosing and names else names
+            for place, names in enumerate(who)
+        )
+
+    for turn in range(min(max(most, 1), TURNS_MAX)):
+        yield changed(people, partial(turned, turn=turn))
 
 
 class _Coded(NamedTuple):

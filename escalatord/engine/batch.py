@@ -14,12 +14,15 @@ from escalatord.core.policy import Policy
 from escalatord.core.rules import OWN_SOURCE, AlertRecord
 from escalatord.core.ruleset import Ruleset, World
 from escalatord.core.values import replace
-from escalatord.engine import claiming, handlers, intake, overriding, own_alerts, suppressing
+from escalatord.engine import claiming, duty, handlers, intake, own_alerts, suppressing
+from escalatord.engine.absences import load_away
 from escalatord.engine.commands import (
+    AddAway,
     AddOverride,
     AddSilence,
     Answer,
     Arm,
+    CancelAway,
     CancelOverride,
     Claim,
     Command,
@@ -38,6 +41,7 @@ from escalatord.engine.commands import (
     Unreachable,
 )
 from escalatord.engine.handlers import ANSWERABLE_KINDS, Due
+from escalatord.engine.page_counts import PageCounts, wanted
 from escalatord.engine.surroundings import Surroundings
 from escalatord.engine.unit import Unit
 from escalatord.engine.written import CommandFailedError, Written, joined, nothing
@@ -66,6 +70,7 @@ class Batch:
         self.world = World(ruleset=ruleset, policies={policy.hash: policy for policy in ruleset.policies.values()})
         self.around = Surroundings(ruleset)
         self._pinned: set[str] = set()
+        self._counts = PageCounts()
 
     @property
     def ruleset(self) -> Ruleset:
@@ -73,11 +78,11 @@ class Batch:
         return self.world.ruleset
 
     def refresh(self, now: datetime) -> None:
-        """Read again what changes at run time: overrides, unreachable addresses, silences."""
-        overrides, unreachable, silences = self._store.read(
-            lambda tx: (tuple(tx.overrides(now)), tx.unreachable(), tx.silences(now))
+        """Read again what changes at run time: overrides, unreachable addresses, who is away, silences."""
+        overrides, unreachable, away, silences = self._store.read(
+            lambda tx: (tuple(tx.overrides(now)), tx.unreachable(), load_away(tx, now), tx.silences(now))
         )
-        self.world = replace(self.world, overrides=overrides, unreachable=unreachable)
+        self.world = replace(self.world, overrides=overrides, unreachable=unreachable, away=away)
         self.around.silence(silences)
         self.around.keep()
 
@@ -107,7 +112,7 @@ class Batch:
                 return joined([self.commit((command,), now) for command in commands], now)
             else:
                 # only now: what was not committed is not in force
-                self.world = replace(self.world, overrides=world.overrides, unreachable=world.unreachable)
+                self.world = replace(world, policies=self.world.policies)
                 return written
         raise AssertionError("unreachable")
 
@@ -148,6 +153,9 @@ class Batch:
 
     def _run(self, tx: Tx, commands: Sequence[Command | Due], now: datetime) -> tuple[Written, World]:
         unit = Unit(tx, now, self.world, self._link_key, self.around)
+        if wanted(self.world.policies.values()):
+            self._counts.catch_up(tx, now)
+            unit.counts = self._counts
         run = _Run(self, unit)
         run.read_ahead(commands)
         results = [run.one(index, command) for index, command in enumerate(commands)]
@@ -176,7 +184,8 @@ class Batch:
             limited=tuple(unit.limited),
             at=now,
         )
-        return written, unit.world
+        counted = self._counts.now(unit.journal) if unit.counts is not None else {}
+        return written, replace(unit.world, paged=counted)
 
     def _pin(self, tx: Tx, unit: Unit) -> None:
         """Store the policies that new incidents are pinned to, once each."""
@@ -277,8 +286,8 @@ class _Run:
                 handlers.stranger(unit, command)
             case Remark():
                 unit.record(command.kind, command.body)
-            case AddOverride() | CancelOverride() | SwapShifts() | RememberFeed():
-                return overriding.run(unit, command)
+            case AddOverride() | CancelOverride() | SwapShifts() | AddAway() | CancelAway() | RememberFeed():
+                return duty.run(unit, command)
             case AddSilence() | ExpireSilence():
                 return suppressing.run(unit, command)
             case Arm() | Measured() | Due():

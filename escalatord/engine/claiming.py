@@ -76,7 +76,7 @@ def still_wanted(incident: Incident, row: OutboxRow) -> bool:
         return False
     if row.kind is NoticeKind.ACK_QUESTION:
         return track.state is TrackState.ACKNOWLEDGED and track.owner == row.person
-    return track.state in CLIMBING
+    return track.state in CLIMBING and row.person not in track.acks
 
 
 # ------------------------------------------------------------------------------------------------------- private

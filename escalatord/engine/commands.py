@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from escalatord.core.alert import Alert, Severity
+from escalatord.core.away import Away
 from escalatord.core.events import Ack, Note, PageNext, PassOn, Resolve, Snooze, Unack
 from escalatord.core.incident import Attempt, Incident, Reason, Via
 from escalatord.core.mutes import Silence
@@ -243,6 +244,49 @@ class Overridden:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AddAway:
+    """Somebody is away for a while: targets that ask for `available` pass them over. → `Absence`."""
+
+    person: str
+    start: datetime
+    end: datetime
+    why: str
+    by: str
+    via: Via
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelAway:
+    """Somebody is back: every absence of theirs that was made at run time ends now. → `Absence`."""
+
+    person: str
+    by: str
+    via: Via
+
+
+class AbsenceReason(StrEnum):
+    """What came of a wish about absences."""
+
+    ADDED = "added"
+    CANCELLED = "cancelled"
+    UNKNOWN_PERSON = "unknown_person"
+    NOT_AWAY = "not_away"
+    ENDS_FIRST = "ends_first"
+    PAST = "past"
+    TOO_LONG = "too_long"
+    TOO_MANY = "too_many"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Absence:
+    """What it came to: why, the spans it is about (none when nothing changed), and the instant."""
+
+    reason: AbsenceReason
+    spans: tuple[Away, ...] = ()
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RememberFeed:
     """Keep what a schedule's calendar plans, for when it cannot be fetched; `body` is for the journal. → None."""
 
@@ -324,13 +368,15 @@ Command: TypeAlias = (
     | AddOverride
     | CancelOverride
     | SwapShifts
+    | AddAway
+    | CancelAway
     | RememberFeed
     | AddSilence
     | ExpireSilence
     | Arm
     | Measured
 )
-Result: TypeAlias = Ingested | Answered | tuple[Claimed, ...] | Overridden | Silenced | None
+Result: TypeAlias = Ingested | Answered | tuple[Claimed, ...] | Overridden | Absence | Silenced | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

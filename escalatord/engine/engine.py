@@ -25,6 +25,7 @@ from escalatord.core.incident import Incident
 from escalatord.core.policy import Policy
 from escalatord.core.rules import Verdict
 from escalatord.core.ruleset import Ruleset, World
+from escalatord.core.values import replace
 from escalatord.engine import intake
 from escalatord.engine.asking import Asker
 from escalatord.engine.batch import Batch
@@ -149,12 +150,7 @@ class Engine:
             return None
         incident, policies = found
         world = self._batch.world
-        world = World(
-            ruleset=world.ruleset,
-            policies={**world.policies, **policies},
-            overrides=world.overrides,
-            unreachable=world.unreachable,
-        )
+        world = replace(world, policies={**world.policies, **policies})
         return View(incident=incident, world=world, at=self.clock.now())
 
     async def explain(self, source: str, alerts: Sequence[Alert]) -> tuple[Verdict, ...]:

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from escalatord.core.incident import Cause, Reason
+from escalatord.core.policy import Action
 from escalatord.limits import LEDGER_VALUES_MAX
 from escalatord.store.rows import JournalEntry, JournalRow
 
@@ -42,6 +43,7 @@ CLIMBS = frozenset(
     }
 )
 """Reasons to be at a tier that count as an escalation; also the label values of `escalatord_escalations_total`."""
+ACTIONS = frozenset(Action)
 ANSWERS = {"ack_joined": "ok", "taken_over": "ok", "ack_extended": "ok", "ack_duplicate": "duplicate"}
 
 
@@ -150,6 +152,10 @@ class Ledger:
                 self._count("acknowledgements", (_via(entry), ANSWERS[entry.kind]))
             case "exhausted":
                 self._count("exhausted", labels[:1])
+            case "on_enter":
+                self._actions(labels[0], body.get("actions"), "asked")
+            case "noted":
+                self._actions(labels[0], body.get("done"), "done")
             case "reopened":
                 self._count("incidents_reopened", labels)
             case "resolved" if body.get("again"):
@@ -215,6 +221,11 @@ class Ledger:
         self._count("acknowledgements", (_via(entry), "late" if entry.body.get("late") else "ok"))
         if entry.body.get("first") is True:
             self._time("time_to_acknowledge", (*labels, str(_whole(entry.body, "tier"))), entry)
+
+    def _actions(self, policy: str, actions: object, state: str) -> None:
+        for action in actions if isinstance(actions, list | tuple) else ():
+            if action in ACTIONS:
+                self._count("actions", (policy, str(action), state))
 
     def _count(self, name: str, labels: Labels) -> None:
         key = (name, labels)

@@ -4,7 +4,6 @@ An override never reaches into the past: who was on call then stays true.
 """
 
 from datetime import timedelta
-from typing import assert_never
 
 from escalatord.core.exchange import NoSwap, swap
 from escalatord.core.incident import Via
@@ -30,22 +29,6 @@ WHY_NOT = {
     NoSwap.NO_SHIFT: OverrideReason.NO_SHIFT,
     NoSwap.OVERLAP: OverrideReason.OVERLAP,
 }
-
-
-def run(unit: Unit, command: AddOverride | CancelOverride | SwapShifts | RememberFeed) -> Overridden | None:
-    """Run a command about who stands in."""
-    match command:
-        case AddOverride():
-            return add_override(unit, command)
-        case CancelOverride():
-            return cancel_override(unit, command)
-        case SwapShifts():
-            return swap_shifts(unit, command)
-        case RememberFeed():
-            remember_feed(unit, command)
-            return None
-        case _:
-            assert_never(command)
 
 
 def add_override(unit: Unit, command: AddOverride) -> Overridden:

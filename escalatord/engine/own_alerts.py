@@ -8,6 +8,7 @@
 - `anomaly`: a storm is seen with the alert that makes it one, a silence when the hour is over. In shadow nothing fires:
   the journal says what would have paged.
 - A rule that is no longer there lets its alert go.
+- Dates of review that pass are rows among them too; see `reviews`.
 """
 
 from datetime import datetime, timedelta
@@ -28,7 +29,7 @@ from escalatord.core.rules import (
 )
 from escalatord.core.units import Quantity, format_duration
 from escalatord.core.values import replace
-from escalatord.engine import arrivals, intake
+from escalatord.engine import arrivals, intake, reviews
 from escalatord.engine.arrivals import Arrivals, Hour
 from escalatord.engine.unit import Unit
 
@@ -52,6 +53,7 @@ def arm(unit: Unit) -> None:
         unit.alerts.setdefault((OWN_SOURCE, name), record)
         if name not in wanted and record.firing:
             _end(unit, record, None)
+    reviews.arm(unit, known)
     for source in {rule.anomaly.source for rule in wanted.values() if rule.anomaly is not None}:
         arrivals.begin(unit.tx, source, unit.now)
 
@@ -77,7 +79,9 @@ def take_in(unit: Unit) -> None:
 def look(unit: Unit, record: AlertRecord) -> None:
     """The deadline of one of our own alerts has come."""
     rule = unit.around.makers.get(record.alert.fingerprint)
-    if rule is None:
+    if reviews.is_review(record):
+        reviews.look(unit, record)
+    elif rule is None:
         intake.remember(unit, replace(record, due_at=None), None)
     elif rule.anomaly is not None:
         _hour_is_over(unit, rule, rule.anomaly, record)

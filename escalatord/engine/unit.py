@@ -18,7 +18,9 @@ from escalatord.core.mutes import MuteKind
 from escalatord.core.policy import Policy
 from escalatord.core.rules import AlertRecord, Verdict
 from escalatord.core.ruleset import World
+from escalatord.core.values import replace
 from escalatord.engine.openings import Opening, Openings
+from escalatord.engine.page_counts import PageCounts, wanted
 from escalatord.engine.surroundings import Surroundings
 from escalatord.store.rows import DigestRow, JournalEntry, MemberRow, OutboxRow
 from escalatord.store.tx import Tx
@@ -57,7 +59,8 @@ class Unit:
         self.outbox: list[OutboxRow] = []
         self.attempts: dict[str, OutboxRow] = {}
         self.changed_attempts: dict[str, OutboxRow] = {}
-        self.withdrawals: list[tuple[int, str]] = []
+        self.counts: PageCounts | None = None
+        self.withdrawals: list[tuple[int, Withdraw]] = []
         self.closed: list[int] = []
         self.reopened: dict[int, None] = {}
         self.limited: list[tuple[str, str]] = []
@@ -160,14 +163,12 @@ class Unit:
     def happen(self, incident: Incident | None, event: Event, policies: Mapping[str, Policy] | None = None) -> Outcome:
         """Let an event happen to an incident: one step, its effects kept for the flush."""
         world = self.world
+        if self.counts is not None and self._chosen_by(incident, event):
+            world = replace(world, paged=self.counts.now(self.journal))
         if policies and not policies.keys() <= world.policies.keys():
-            world = World(
-                ruleset=world.ruleset,
-                policies={**world.policies, **policies},
-                overrides=world.overrides,
-                unreachable=world.unreachable,
-            )
-        if incident is None and isinstance(event, AlertFired):
+            world = replace(world, policies={**world.policies, **policies})
+        alike = incident is None and world is self.world  # who chooses by what was paged so far opens each anew
+        if alike and isinstance(event, AlertFired):
             opening = self._openings.like(event, world)
             if opening is not None:
                 return self._open(opening)
@@ -184,10 +185,17 @@ class Unit:
                 self.put(self.reopened, after.number, None)
             for effect in outcome.effects:
                 self._keep(after, effect)
-            if incident is None and isinstance(event, AlertFired):
+            if alike and isinstance(event, AlertFired):
                 opening = Opening(after, tuple(self.outbox[outbox:]), tuple(self.journal[journal:]))
                 self._openings.keep(event, world, opening)
         return outcome
+
+    def _chosen_by(self, incident: Incident | None, event: Event) -> bool:
+        """Return whether a tier that the event could enter chooses by how often people were paged."""
+        policies = list(event.policies) if isinstance(event, AlertFired) else []
+        for track in incident.tracks if incident is not None else ():
+            policies += filter(None, (self.world.policies.get(track.policy),))
+        return wanted(policies)
 
     def _open(self, opening: Opening) -> Outcome:
         self._put(opening.incident)
@@ -249,8 +257,8 @@ class Unit:
             case Notify():
                 self.outbox.append(self._row(incident, effect))
             case Withdraw():
-                self.withdrawals.append((incident.number, effect.track))
-                self.outbox = [row for row in self.outbox if not _is_withdrawn(row, incident.number, effect.track)]
+                self.withdrawals.append((incident.number, effect))
+                self.outbox = [row for row in self.outbox if not _is_withdrawn(row, incident.number, effect)]
             case Record():
                 self.journal.append(self._entry(incident, effect))
 
@@ -298,8 +306,8 @@ class Unit:
             tx.save(list(self.changed.values()))
         seq = tx.append(self.journal) if self.journal else 0
         self.write_attempts()
-        for number, track in self.withdrawals:
-            tx.outbox_withdraw(number, track, "no longer needed")
+        for number, taken_back in self.withdrawals:
+            tx.outbox_withdraw(number, taken_back.track, "no longer needed", taken_back.person)
         rows = self._worth_sending() if self.withdrawals else self.outbox
         if rows:
             tx.outbox_add(rows)
@@ -334,5 +342,6 @@ class Unit:
 _ABSENT = object()
 
 
-def _is_withdrawn(row: OutboxRow, incident: int, track: str) -> bool:
-    return row.incident == incident and row.kind in PAGE_KINDS and track in ("", row.track)
+def _is_withdrawn(row: OutboxRow, incident: int, taken_back: Withdraw) -> bool:
+    meant = taken_back.track in ("", row.track) and taken_back.person in ("", row.person)
+    return meant and row.incident == incident and row.kind in PAGE_KINDS

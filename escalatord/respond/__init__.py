@@ -15,7 +15,7 @@ from escalatord.core.rules import AlertRecord
 from escalatord.core.ruleset import Ruleset
 from escalatord.core.schedule import Override
 from escalatord.engine.commands import Answer, Answered, Command, HumanEvent, Result
-from escalatord.store.rows import CodeRow, DigestRow, LinkRow, MemberRow, OutboxRow
+from escalatord.store.rows import CodeRow, DigestRow, JournalRow, LinkRow, MemberRow, OutboxRow
 
 T = TypeVar("T")
 
@@ -37,6 +37,18 @@ class Reader(Protocol):
 
     def unreachable(self) -> frozenset[tuple[str, str]]:
         """Return (person, address key) pairs that cannot be reached."""
+        ...
+
+    def settings(self, prefix: str) -> dict[str, str]:
+        """Return the settings whose names start so."""
+        ...
+
+    def journal_of_kinds(self, seq: int, kinds: Sequence[str]) -> list[JournalRow]:
+        """Return the journal entries of these kinds with a number above `seq`, oldest first."""
+        ...
+
+    def journal_seq_before(self, at: datetime) -> int:
+        """Return a number that every journal entry at or after `at` is above."""
         ...
 
     def codes_of(self, person: str, now: datetime) -> list[CodeRow]:

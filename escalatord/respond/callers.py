@@ -11,6 +11,8 @@ from datetime import datetime
 from escalatord.core.incident import Incident, State, TimerKind, Track, TrackState
 from escalatord.core.roster import ChannelKind
 from escalatord.core.ruleset import Ruleset, World
+from escalatord.engine.absences import AWAY_SETTING, away_from
+from escalatord.engine.page_counts import counted
 from escalatord.respond import Reader
 from escalatord.store.rows import CodeRow
 
@@ -36,7 +38,7 @@ class CodedPage:
         if self.track.state is TrackState.ACKNOWLEDGED:
             asked = any(t.kind is TimerKind.ACK_EXPIRY and t.track == self.track.name for t in self.incident.timers)
             return asked and self.track.owner == self.person
-        return self.track.state in CLIMBING
+        return self.track.state in CLIMBING and self.person not in self.track.acks
 
     @property
     def live(self) -> bool:
@@ -103,17 +105,20 @@ def is_paged(track: Track, person: str) -> bool:
 
 def epoch_for(track: Track, person: str) -> int:
     """Return the epoch of the message that the person can be answering: the present one, or an older one."""
-    is_theirs = is_paged(track, person) or track.owner == person
+    is_theirs = is_paged(track, person) or person in (track.owner, *track.acks)
     return track.epoch if is_theirs else track.epoch - 1
 
 
 def world_of(tx: Reader, incident: Incident, ruleset: Ruleset, now: datetime) -> World:
     """Return the world in which an incident lives."""
+    policies = tx.policies({track.policy for track in incident.tracks})
     return World(
         ruleset=ruleset,
-        policies=tx.policies({track.policy for track in incident.tracks}),
+        policies=policies,
         overrides=tuple(tx.overrides(now)),
         unreachable=tx.unreachable(),
+        away=away_from(tx.settings(AWAY_SETTING), now),
+        paged=counted(tx, policies.values(), now),
     )
 
 

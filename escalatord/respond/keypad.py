@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from escalatord.core.events import Ack, PassOn
 from escalatord.core.incident import Attempt, Incident, NoticeKind, Reason, State, Track, TrackState, Via
+from escalatord.core.quorum import needed
 from escalatord.core.roster import ChannelKind
 from escalatord.core.telling import Handles, headline, join_names, paged_now, short_name, subject, tell
 from escalatord.core.wording_speech import MENU, sentences_of, speakable, spelled, spoken_duration
@@ -171,10 +172,16 @@ def outcome_sentences(result: Heard) -> tuple[str, ...]:
     track = incident.track(result.track) or incident.main
     what = _spoken_name(incident, result.code)
     match result.answered.reason:
+        case Reason.ACKNOWLEDGED | Reason.ACKNOWLEDGED_LATE if track.owner != result.person:
+            owner = speakable(short_name(result.names, track.owner))
+            return (f"Thank you. {what}: enough have it now, and {owner} owns it.", GOODBYE)
         case Reason.ACKNOWLEDGED:
             return (f"Thank you. {what} is yours.", GOODBYE)
         case Reason.ACKNOWLEDGED_LATE:
             return (f"It had moved on meanwhile. {what} is yours now, and the others are told.", GOODBYE)
+        case Reason.ACK_COUNTED:
+            counted = f"{len(track.acks)} of {needed(track)} have it"
+            return (f"Thank you. {what}: {counted}. {_spoken_standing(result, track)}", GOODBYE)
         case Reason.ACK_EXTENDED:
             return (f"Thank you. {what} stays yours.", GOODBYE)
         case Reason.PASSED_ON:
@@ -194,7 +201,7 @@ def _spoken_standing(result: Heard, track: Track, incident: Incident | None = No
         ago = spoken_duration((result.answered.at - track.acked_at).total_seconds())
         return f"{speakable(short_name(result.names, track.owner))} acknowledged this {ago} ago. Go back to sleep."
     people = speakable(join_names(result.names, paged_now(track)))
-    return f"{people or 'Nobody'} {'are' if len(track.pages) > 1 else 'is'} being paged."
+    return f"{people or 'Nobody'} {'are' if len(paged_now(track)) > 1 else 'is'} being paged."
 
 
 def _spoken_name(incident: Incident, code: str) -> str:

@@ -51,6 +51,7 @@ class LinkState(StrEnum):
     UNKNOWN = "unknown"
     OLD = "old"
     NOT_ACKED = "not_acked"
+    COUNTED = "counted"
     YOURS = "yours"
     SOMEONE_ELSE = "someone_else"
     MOVED_ON = "moved_on"
@@ -73,6 +74,7 @@ class LinkAction(StrEnum):
 
 ACTIONS: dict[LinkState, tuple[LinkAction, ...]] = {
     LinkState.NOT_ACKED: (LinkAction.ACK, LinkAction.PASS_ON, LinkAction.SNOOZE),
+    LinkState.COUNTED: (LinkAction.UNDO, LinkAction.NOTE, LinkAction.PASS_ON),
     LinkState.MOVED_ON: (LinkAction.ACK,),
     LinkState.YOURS: (LinkAction.UNDO, LinkAction.NOTE, LinkAction.PASS_ON, LinkAction.SNOOZE),
     LinkState.SOMEONE_ELSE: (LinkAction.JOIN, LinkAction.TAKE_OVER),
@@ -260,7 +262,9 @@ class Links:
         if token_hash(token) in self._burned:
             return LinkState.BURNED
         if track.state is TrackState.ACKNOWLEDGED:
-            return LinkState.YOURS if track.owner == person else LinkState.SOMEONE_ELSE
+            return LinkState.YOURS if person in (track.owner, *track.acks) else LinkState.SOMEONE_ELSE
+        if track.state in CLIMBING and person in track.acks:
+            return LinkState.COUNTED
         return LinkState.NOT_ACKED if track.state in CLIMBING and is_paged(track, person) else LinkState.MOVED_ON
 
     def _view(self, token: str, sight: Sight, *, proven: bool = False) -> LinkView:
@@ -274,7 +278,6 @@ class Links:
         reader = sight.world.ruleset.people.get(sight.row.person)
         told = _telling(sight)
         matched = is_long(token) and not proven and state in ACTIONS
-        undo = (track.acked_at or incident.opened_at) + timedelta(seconds=UNDO_SECONDS)
         return LinkView(
             state=state,
             label=incident.label,
@@ -293,7 +296,7 @@ class Links:
             numbers=numbers(token) if matched else (),
             actions=ACTIONS.get(state, ()),
             links=dict(incident.links),
-            undo_until=undo if state is LinkState.YOURS and sight.now < undo else None,
+            undo_until=_undo_until(state, track, sight),
         )
 
     # -------------------------------------------------------------------------------------------------- nonces
@@ -314,6 +317,14 @@ class Links:
         if link != token_hash(token) or now - seen > timedelta(seconds=NONCE_SECONDS_MAX):
             return None
         return Nonce(link=link, epoch=epoch, at=seen, proven=proven, mark=mark)
+
+
+def _undo_until(state: LinkState, track: Track, sight: Sight) -> datetime | None:
+    """Return until when an ack can be taken back here: for 30 s, and while it is one of several that are needed."""
+    undo = (track.acked_at or sight.incident.opened_at) + timedelta(seconds=UNDO_SECONDS)
+    if state is LinkState.COUNTED:
+        return sight.now + timedelta(seconds=UNDO_SECONDS)
+    return undo if state is LinkState.YOURS and sight.now < undo else None
 
 
 def _telling(sight: Sight) -> Telling:

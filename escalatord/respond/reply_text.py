@@ -10,6 +10,7 @@ from datetime import datetime
 from escalatord.core.bundle import services_of
 from escalatord.core.gsm7 import Cut, cut, fit, one_line, to_gsm7
 from escalatord.core.incident import Incident, Reason, State, Track, TrackState
+from escalatord.core.quorum import needed
 from escalatord.core.ruleset import Ruleset
 from escalatord.core.telling import (
     SHORT_SEVERITY,
@@ -74,6 +75,8 @@ def outcome_text(result: Heard) -> str:  # noqa: PLR0911 - one sentence for each
             return _yours(result, incident, track)
         case Reason.ACKNOWLEDGED_LATE:
             return _yours_late(result, incident, track)
+        case Reason.ACK_COUNTED:
+            return _counted(result, incident, track)
         case Reason.ACK_EXTENDED:
             return fit(["OK: you keep ", *_name(result, incident), _until(result, incident, track)])
         case Reason.JOINED_RESPONSE:
@@ -122,6 +125,8 @@ def standing_text(result: Heard) -> str:
         how = f" ({VIA_WORDS[track.acked_via]})" if track.acked_via else ""
         owner = short_name(result.names, track.owner)
         return fit([*_name(result, incident), f" was acked by {owner} at {at}{how}. You are off the hook.", join])
+    if result.person in track.acks:
+        return _counted(result, incident, track)
     ack = f" Reply {result.code} to ack." if result.code else ""
     return fit([*_name(result, incident), f" is not acked. {_standing(result, incident, track)}", ack])
 
@@ -245,6 +250,8 @@ def _where_it_is(result: Heard) -> str:
 
 def _yours(result: Heard, incident: Incident, track: Track) -> str:
     at = track.acked_at or result.answered.at
+    if track.owner != result.person:
+        return _shared(result, incident, track)
     took = exactly((at - incident.opened_at).total_seconds())
     acked = f" (acked {at_clock(at, result.zone, Style.SECONDS)}, {took})."
     undo = f" {result.code}U undoes." if result.code else ""
@@ -253,12 +260,30 @@ def _yours(result: Heard, incident: Incident, track: Track) -> str:
     )
 
 
+def _counted(result: Heard, incident: Incident, track: Track) -> str:
+    """Say that the ack counts, how many are still needed, and who is being paged for them."""
+    acks = f", {len(track.acks)} of {needed(track)} needed."
+    people = paged_now(track)
+    verb = "are" if len(people) > 1 else "is"
+    others = Cut(f" {join_names(result.names, people)} {verb} still being paged." if people else "", 3, whole=True)
+    undo = f" {result.code}U undoes." if result.code else ""
+    return fit(["OK: your ack of ", *_name(result, incident), " counts", acks, others, undo])
+
+
+def _shared(result: Heard, incident: Incident, track: Track) -> str:
+    """Say to one of several who have it that there are enough now, and whose it is."""
+    owner = short_name(result.names, track.owner)
+    others = join_names(result.names, [person for person in track.acks if person != result.person])
+    enough = f": {len(track.acks)} acks are enough. You have it with {others}; {owner} owns it."
+    return fit(["OK: ", *_name(result, incident), Cut(enough, 3, whole=True)])
+
+
 def _yours_late(result: Heard, incident: Incident, track: Track) -> str:
     """Say where it had gone meanwhile, and that it came back."""
     before = result.answered.before
     was = before.track(result.track) if before else None
     now = at_clock(result.answered.at, result.zone)
-    if was is None or was.entered_at is None or not was.pages:
+    if was is None or was.entered_at is None or not was.pages or track.owner != result.person:
         return _yours(result, incident, track)
     people = join_names(result.names, paged_now(was))
     where = "the last resort" if was.state is TrackState.LAST_RESORT else f"tier {was.tier}"
@@ -281,7 +306,7 @@ def _standing(result: Heard, incident: Incident, track: Track) -> str:
         return f"{short_name(result.names, track.owner)} has it."
     if track.state is TrackState.LAST_RESORT:
         return f"No tier is left: the last resort ({people}) is being paged."
-    verb = "are" if len(track.pages) > 1 else "is"
+    verb = "are" if len(paged_now(track)) > 1 else "is"
     return f"{people} {verb} being paged (tier {track.tier})." if people else "Nobody is being paged."
 
 

@@ -52,6 +52,7 @@ ACTED = frozenset(
     {
         Reason.ACKNOWLEDGED,
         Reason.ACKNOWLEDGED_LATE,
+        Reason.ACK_COUNTED,
         Reason.ACK_EXTENDED,
         Reason.JOINED_RESPONSE,
         Reason.PASSED_ON,

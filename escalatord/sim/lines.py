@@ -15,6 +15,7 @@ from escalatord.core.policy import Policy
 from escalatord.core.roster import ChannelKind
 from escalatord.core.ruleset import Ruleset
 from escalatord.core.units import format_duration
+from escalatord.core.values import replace
 from escalatord.sim.story import Played, Taken
 from escalatord.store.rows import JournalEntry, OutboxRow
 
@@ -157,10 +158,24 @@ class _Teller:
         elif body.get("cycle"):
             what += f", round {int(str(body['cycle'])) + 1}"
         late = f", {format_duration(float(str(body['lateness_seconds'])))} late" if body.get("late") else ""
-        return self._paging(entry, what + late, people, rows)
+        line = self._paging(entry, what + late, people, rows)
+        passed_over = "".join(f"; not {who}: {why}" for who, why in _rejected(entry))
+        return replace(line, then=line.then + passed_over)
 
     def skipped(self, entry: JournalEntry) -> Line:
-        return self._line(entry, f"tier {entry.body['tier']} is empty", "nobody on call, and no backup")
+        then = "; ".join(f"{who} {why}" for who, why in _rejected(entry)) or "nobody on call, and no backup"
+        return self._line(entry, f"tier {entry.body['tier']} is empty", then)
+
+    def more(self, entry: JournalEntry) -> Line:
+        people = _people(entry.body)
+        because = str(entry.body.get("reason")).replace("_", " ")
+        return self._paging(entry, f"one more ({because})", people, self._take(entry, NoticeKind.PAGE, people))
+
+    def asked_for(self, entry: JournalEntry) -> Line:
+        actions = entry.body.get("actions")
+        words = ", ".join(map(str, actions)) if isinstance(actions, list | tuple) else ""
+        owner = f"a task of {entry.body['owner']}" if entry.body.get("owner") else ""
+        return self._line(entry, f"asks for {words}", owner)
 
     def last_resort(self, entry: JournalEntry) -> Line:
         people = _people(entry.body)
@@ -189,10 +204,11 @@ class _Teller:
         after = format_duration(float(str(body["seconds"])))
         late = ", after it had moved on" if body.get("late") else ""
         until = "snoozed" if body.get("detail") == "snooze" else "time to ack"
+        of = f", {body['acks']} of {body['needed']} needed" if body.get("needed") else ""
         return self._line(
             entry,
             f"ACK {body['person']} by {body['via']}",
-            f"{until} {after}, tier {body['tier']}{late}",
+            f"{until} {after}, tier {body['tier']}{late}{of}",
             (str(body["person"]),),
         )
 
@@ -326,6 +342,8 @@ WORDS: Mapping[str, Callable[[_Teller, JournalEntry], Line]] = {
     "tier_entered": _Teller.tier,
     "tier_repaged": _Teller.tier,
     "tier_skipped": _Teller.skipped,
+    "paged_more": _Teller.more,
+    "on_enter": _Teller.asked_for,
     "last_resort": _Teller.last_resort,
     "reminded": _Teller.reminded,
     "paged_step": _Teller.step,
@@ -346,6 +364,12 @@ def _number(row: OutboxRow) -> tuple[int, ...]:
 
 def _turn(row: OutboxRow) -> int:
     return _number(row)[1]
+
+
+def _rejected(entry: JournalEntry) -> list[tuple[str, str]]:
+    """Return who was looked at and not paged, with why."""
+    found = entry.body.get("rejected")
+    return [(str(who), str(why)) for who, why in found] if isinstance(found, list | tuple) else []
 
 
 def _people(body: Mapping[str, object]) -> tuple[str, ...]:

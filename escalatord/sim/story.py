@@ -14,6 +14,7 @@ from pathlib import Path
 from escalatord.core.alert import AlertStatus
 from escalatord.core.incident import Incident, TrackState
 from escalatord.core.ruleset import Ruleset
+from escalatord.core.values import replace
 from escalatord.engine.commands import Accepted, Ingested
 from escalatord.errors import BadInputError, EscalatordError
 from escalatord.ingest.retold import Json, Retelling, retell
@@ -128,12 +129,17 @@ def failures_of(names: Sequence[str], ruleset: Ruleset) -> dict[str, Failure]:
     return failures
 
 
+def _without_reviews(ruleset: Ruleset) -> Ruleset:
+    """Return the rules without their dates of review: a story is about its alerts, whatever day it is told on."""
+    return replace(ruleset, thresholds=tuple(replace(rule, review_by="") for rule in ruleset.thresholds))
+
+
 class _Player:
     """One story under way."""
 
     def __init__(self, story: Story, ruleset: Ruleset, folder: Path) -> None:
         self.story = story
-        self.world = World(folder, folder, story.at, ruleset=ruleset, brisk=True)
+        self.world = World(folder, folder, story.at, ruleset=_without_reviews(ruleset), brisk=True)
         self.starts: dict[str, datetime] = {}
         self.taken: list[Taken] = []
         self.rejected: list[str] = []

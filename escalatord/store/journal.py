@@ -8,6 +8,7 @@ cut off the end are missed too. Anybody can compute this again from the rows.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from hashlib import sha256
 from json.encoder import encode_basestring_ascii
 from typing import Any, NamedTuple, TypeAlias
@@ -35,6 +36,12 @@ Heads: TypeAlias = dict[int, Head]
 _rows = select(journal)
 _of_incident = _rows.where(journal.c.incident == bindparam("incident")).order_by(journal.c.seq)
 _after = _rows.where(journal.c.seq > bindparam("after")).order_by(journal.c.seq).limit(bindparam("limit"))
+_of_kinds = _rows.where(
+    journal.c.seq > bindparam("after"), journal.c.kind.in_(bindparam("kinds", expanding=True))
+).order_by(journal.c.seq)
+_at_or_below = (
+    select(journal.c.seq, journal.c.at).where(journal.c.seq <= bindparam("seq")).order_by(journal.c.seq.desc()).limit(1)
+)
 _last_seq = select(func.max(journal.c.seq))
 _heads = select(journal_heads).where(journal_heads.c.incident.in_(bindparam("incidents", expanding=True)))
 _incident_exists = select(literal(1)).where(incidents.c.number == bindparam("incident"))
@@ -70,6 +77,27 @@ def of_incident(connection: Connection, incident: int) -> list[JournalRow]:
 def after(connection: Connection, seq: int, limit: int) -> list[JournalRow]:
     """Return at most `limit` entries with a number above `seq`, oldest first."""
     return [_journal_row(row) for row in connection.execute(_after, {"after": seq, "limit": limit})]
+
+
+def of_kinds(connection: Connection, seq: int, kinds: Sequence[str]) -> list[JournalRow]:
+    """Return the entries of these kinds with a number above `seq`, oldest first."""
+    return [_journal_row(row) for row in connection.execute(_of_kinds, {"after": seq, "kinds": list(kinds)})]
+
+
+def seq_before(connection: Connection, at: datetime) -> int:
+    """Return a number that every entry at or after `at` is above; found by halving, so no index is needed.
+
+    Entries are appended in order of time; a clock that was set back makes this as wrong as the clock was.
+    """
+    low, high = 0, last_seq(connection)
+    while low < high:
+        middle = (low + high + 1) // 2
+        row = connection.execute(_at_or_below, {"seq": middle}).first()
+        if row is None or row.at < to_micros(at):
+            low = middle
+        else:
+            high = row.seq - 1
+    return low
 
 
 def last_seq(connection: Connection) -> int:

@@ -62,6 +62,7 @@ _withdraw_all = (
     .returning(outbox.c.reference)
 )
 _withdraw_track = _withdraw_all.where(outbox.c.track == bindparam("of_track"))
+_withdraw_person = _withdraw_track.where(outbox.c.person == bindparam("of_person"))
 _lanes = select(outbox.c.lane).where(attempt_is_pending).distinct()
 _end_leases = update(outbox).where(attempt_is_sending).values(lease_until=bindparam("at"))
 _save = (
@@ -101,11 +102,16 @@ def add(connection: Connection, rows: Sequence[OutboxRow]) -> None:
         insert_many(connection, _insert, [_row(row) for row in rows])
 
 
-def withdraw(connection: Connection, incident: int, track: str, result: str) -> list[str]:
-    """Withdraw what still waits and demands an answer on `track` ("" = on all); return the references."""
+def withdraw(connection: Connection, incident: int, track: str, result: str, person: str = "") -> list[str]:
+    """Withdraw what still waits and demands an answer on `track` ("" = on all); return the references.
+
+    With `person` only what was meant for them is withdrawn; a track has to be named then.
+    """
     values = {"of_incident": incident, "why": result}
     if not track:
         return list(connection.execute(_withdraw_all, values).scalars())
+    if person:
+        return list(connection.execute(_withdraw_person, {**values, "of_track": track, "of_person": person}).scalars())
     return list(connection.execute(_withdraw_track, {**values, "of_track": track}).scalars())
 
 

@@ -33,6 +33,7 @@ _add_letter = insert(dead_letters).returning(dead_letters.c.id)
 _drop_letters = delete(dead_letters).where(dead_letters.c.id <= bindparam("last"))
 _letters = select(dead_letters).order_by(dead_letters.c.id.desc()).limit(bindparam("limit"))
 _setting = select(settings.c.value).where(settings.c.name == bindparam("wanted"))
+_settings_of = select(settings.c.name, settings.c.value).where(settings.c.name.startswith(bindparam("prefix")))
 _tokens = select(tokens).order_by(tokens.c.name)
 _add_token = insert(tokens)
 _remove_token = delete(tokens).where(tokens.c.name == bindparam("wanted"))
@@ -148,6 +149,12 @@ def setting(connection: Connection, name: str) -> str | None:
     """Return a setting kept over restarts."""
     value: str | None = connection.execute(_setting, {"wanted": name}).scalar()
     return value
+
+
+def settings_of(connection: Connection, prefix: str) -> dict[str, str]:
+    """Return the settings whose names start with `prefix`, by name."""
+    rows = connection.execute(_settings_of, {"prefix": prefix})
+    return dict(sorted((row.name, row.value) for row in rows))
 
 
 def set_setting(connection: Connection, name: str, value: str) -> None:

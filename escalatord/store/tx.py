@@ -147,6 +147,14 @@ class Tx:
         """Return the number of the last journal entry, 0 when there is none."""
         return journal.last_seq(self._connection)
 
+    def journal_of_kinds(self, seq: int, kinds: Sequence[str]) -> list[JournalRow]:
+        """Return the entries of these kinds with a number above `seq`, oldest first."""
+        return journal.of_kinds(self._connection, seq, kinds)
+
+    def journal_seq_before(self, at: datetime) -> int:
+        """Return the number of the last journal entry before `at`, 0 when there is none."""
+        return journal.seq_before(self._connection, at)
+
     def verify(self, incident: int) -> bool:
         """Return whether an incident's chain is whole: nothing edited, deleted, put in, moved or cut off."""
         return journal.verify(self._connection, incident)
@@ -157,9 +165,12 @@ class Tx:
         """Write new attempts; a reference is used once, for ever."""
         outbox.add(self._connection, rows)
 
-    def outbox_withdraw(self, incident: int, track: str, result: str) -> list[str]:
-        """Withdraw what still waits and demands an answer on `track` ("" = on all); return the references."""
-        return outbox.withdraw(self._connection, incident, track, result)
+    def outbox_withdraw(self, incident: int, track: str, result: str, person: str = "") -> list[str]:
+        """Withdraw what still waits and demands an answer on `track` ("" = on all) of one person, if one is named.
+
+        Return the references.
+        """
+        return outbox.withdraw(self._connection, incident, track, result, person)
 
     def outbox_pending(self, now: datetime, limit_per_lane: Mapping[str, int]) -> list[OutboxRow]:
         """Return what may be sent now, at most so many of each lane: higher rank first, then the longest due."""
@@ -363,6 +374,10 @@ class Tx:
     def set_setting(self, name: str, value: str) -> None:
         """Keep a setting over restarts."""
         runtime.set_setting(self._connection, name, value)
+
+    def settings(self, prefix: str) -> dict[str, str]:
+        """Return the settings whose names start so, by name."""
+        return runtime.settings_of(self._connection, prefix)
 
     def tokens(self) -> list[TokenRow]:
         """Return all API tokens by name; only their hashes are known."""

@@ -32,6 +32,7 @@ HEADLINES: Mapping[LinkState, str] = {
     LinkState.NOT_ACKED: "Nobody has it yet",
     LinkState.YOURS: "It is yours",
     LinkState.SOMEONE_ELSE: "You can go back to sleep",
+    LinkState.COUNTED: "Your ack counts, and more are needed",
     LinkState.MOVED_ON: "It has moved on",
     LinkState.OVER: "It is over",
     LinkState.CONFIDENTIAL: "Confidential case",

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from escalatord.limits import BODY_BYTES_MAX
 from escalatord.web import (
+    absences,
     ack_page,
     api,
     callbacks,
@@ -65,6 +66,7 @@ def all_routes(parts: WebParts) -> list[Route]:
         *api.routes(),
         *duty_api.routes(),
         *silences_api.routes(),
+        *absences.routes(),
         *ack_page.routes(),
         *callbacks.routes(),
         *live.routes(),

@@ -7,6 +7,7 @@ from typing import TypeAlias
 from escalatord.core.alert import Severity
 from escalatord.core.events import Ack, Note, PageNext, Resolve, Snooze, Unack
 from escalatord.core.incident import Via
+from escalatord.core.policy import Action
 from escalatord.core.ruleset import Ruleset
 from escalatord.core.units import parse_duration_seconds
 from escalatord.engine.commands import HumanEvent, RaiseIncident
@@ -75,7 +76,11 @@ def _snooze(content: Content, who: Speaker) -> HumanEvent:
 
 
 def _note(content: Content, who: Speaker) -> HumanEvent:
-    return Note(person=who.person, via=who.via, text=text_of(content, "text", needed=True))
+    done = text_of(content, "done")
+    if done and done not in set(Action):
+        raise BadInputError("E101", "/done", f'"done" must be one of {", ".join(Action)}')
+    text = text_of(content, "text", needed=True)
+    return Note(person=who.person, via=who.via, text=text, done=(Action(done),) if done else ())
 
 
 def _resolve(content: Content, who: Speaker) -> HumanEvent:

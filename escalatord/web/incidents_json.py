@@ -9,14 +9,26 @@ from datetime import datetime
 
 from escalatord.core.bundle import place_of, services_of
 from escalatord.core.forecast import ladder
-from escalatord.core.incident import Attempt, Bundle, Incident, Page, Reason, State, TimerKind, Track, TrackState
+from escalatord.core.incident import (
+    Attempt,
+    Bundle,
+    Incident,
+    Page,
+    Reason,
+    State,
+    Task,
+    TimerKind,
+    Track,
+    TrackState,
+)
+from escalatord.core.quorum import needed
 from escalatord.core.rules import AlertRecord
 from escalatord.core.ruleset import Ruleset, World
 from escalatord.core.schedule import on_call
 from escalatord.core.units import format_duration
 from escalatord.engine.engine import View
 from escalatord.store.rows import JournalRow, OutboxRow
-from escalatord.web.timeline import sentence
+from escalatord.web.timeline import passed_over, sentence
 
 CLIMBING = (TrackState.RUNNING, TrackState.LAST_RESORT)
 CLIMB_TIMERS = (TimerKind.TIER_DEADLINE, TimerKind.LAST_RESORT)
@@ -94,6 +106,19 @@ def summary(incident: Incident, names: Mapping[str, str]) -> dict[str, object]:
         "truncated": incident.truncated,
         "links": dict(incident.links),
         "confidential": incident.confidential,
+        "actions": [_task(task, names) for task in incident.tasks],
+    }
+
+
+def _task(task: Task, names: Mapping[str, str]) -> dict[str, object]:
+    return {
+        "action": task.action,
+        "asked_at": task.asked_at,
+        "track": task.track,
+        "tier": task.tier,
+        "owner": task.owner or None,
+        "done_at": task.done_at,
+        "done_by": names.get(task.done_by, task.done_by) or None,
     }
 
 
@@ -127,6 +152,8 @@ def _track(track: Track, names: Mapping[str, str]) -> dict[str, object]:
         "owner_name": names.get(track.owner, track.owner) or None,
         "acknowledged_at": track.acked_at,
         "acknowledged_via": track.acked_via,
+        "acks": list(track.acks),
+        "acks_needed": needed(track),
         "paging": [
             {
                 "person": page.person,
@@ -135,6 +162,7 @@ def _track(track: Track, names: Mapping[str, str]) -> dict[str, object]:
                 "since": page.at,
             }
             for page in track.pages
+            if page.person not in track.acks
         ],
     }
 
@@ -143,7 +171,13 @@ def paging(incident: Incident) -> list[str]:
     """Return the ids of those being paged at this moment, in order, each once."""
     if incident.state is State.RESOLVED:
         return []
-    people = [page.person for track in incident.tracks if track.state in CLIMBING for page in track.pages]
+    people = [
+        page.person
+        for track in incident.tracks
+        if track.state in CLIMBING
+        for page in track.pages
+        if page.person not in track.acks
+    ]
     return list(dict.fromkeys(people))
 
 
@@ -287,7 +321,8 @@ def explanation(view: View, story: Story, names: Mapping[str, str]) -> dict[str,
     return {
         "why_it_exists": _existence(incident, story),
         "why_this_person": [
-            _chosen(page, track, view.world, names) for track in incident.tracks for page in track.pages
+            *(_chosen(page, track, view.world, names) for track in incident.tracks for page in track.pages),
+            *(line for track in incident.tracks for line in passed_over(track, story.journal, names)),
         ],
         "budgets": list(story.budgets),
         "verdicts": [dict(verdict) for verdict in story.verdicts.values()],
@@ -332,8 +367,9 @@ def _predicate(predicate: Sequence[object]) -> str:
 
 def _chosen(page: Page, track: Track, world: World, names: Mapping[str, str]) -> str:
     name = names.get(page.person, page.person)
-    line = f"{name} is {page.target}, tier {page.tier} of {track.name}"
-    schedule = world.ruleset.schedules.get(page.target.removeprefix(ONCALL_PREFIX))
+    own = ", by their own contact plan too" if page.plan else ""
+    line = f"{name} is {page.target}, tier {page.tier} of {track.name}{own}"
+    schedule = world.ruleset.schedules.get(page.target.removeprefix(ONCALL_PREFIX).partition(" & ")[0])
     if not page.target.startswith(ONCALL_PREFIX) or schedule is None:
         return line
     turns = [turn.because for turn in on_call(schedule, page.at, world.overrides) if turn.person == page.person]

@@ -2,10 +2,13 @@
 
 from aiohttp import web
 
+from escalatord.core.away import Away
 from escalatord.core.incident import Via
+from escalatord.core.ruleset import World
 from escalatord.core.schedule import Override
 from escalatord.core.wallclock import Style, format_local
-from escalatord.engine.commands import Command, OverrideReason
+from escalatord.engine.commands import AbsenceReason, Command, OverrideReason
+from escalatord.web import absences
 from escalatord.web.duty_api import cancelling, done
 from escalatord.web.human import speaker
 from escalatord.web.login import NOT_OURS
@@ -47,14 +50,19 @@ async def oncall(request: web.Request) -> web.Response:
         schedules.append({**week(schedule, world, now), "overrides": live})
     word = request.query.get("said", "")
     reason = OverrideReason(word) if word in set(OverrideReason) else None
+    gone = request.query.get("away", "")
+    absence = AbsenceReason(gone) if gone in set(AbsenceReason) else None
+    about_absence = absences.SAID[absence] if absence else ""
     context = {
         "now": now,
         "schedules": schedules,
         "people": sorted(names.items(), key=lambda item: item[1]),
         "me": principal_of(request).name,
         "lengths": FOR_HOW_LONG,
-        "said": SAID.get(reason, "") if reason else "",
-        "refused": reason is not None and reason not in DONE,
+        "away": [_gone(one, world, names) for one in absences.absences(world, now)],
+        "said": SAID.get(reason, "") if reason else about_absence,
+        "refused": (reason is not None and reason not in DONE)
+        or (absence is not None and absence not in absences.DONE),
     }
     return page(request, "oncall.html", context)
 
@@ -79,6 +87,19 @@ async def cancel(request: web.Request) -> web.Response:
 async def _back(request: web.Request, command: Command) -> web.Response:
     result = await done(request.app[PARTS], command)
     return web.Response(status=303, headers={"Location": f"/oncall?said={result.reason}"})
+
+
+def _gone(one: Away, world: World, names: dict[str, str]) -> dict[str, object]:
+    person = world.ruleset.people.get(one.person)
+    zone = person.timezone if person else "UTC"
+    return {
+        "person": one.person,
+        "name": names.get(one.person, one.person),
+        "start": format_local(one.start, zone, Style.FULL),
+        "end": format_local(one.end, zone, Style.FULL),
+        "why": one.why,
+        "by": names.get(one.by, one.by),
+    }
 
 
 def _shown(override: Override, names: dict[str, str], zone: str) -> dict[str, object]:

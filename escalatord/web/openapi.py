@@ -7,6 +7,7 @@ from typing import TypeAlias
 from escalatord import __version__
 from escalatord.core.alert import Severity
 from escalatord.core.incident import Cause, Reason, State, Via
+from escalatord.core.policy import Action
 from escalatord.web.auth import ACCESS
 
 Schema: TypeAlias = Mapping[str, object]
@@ -21,6 +22,7 @@ SPEAKER: Mapping[str, Schema] = {
     "person": {**TEXT, "description": "Whose word it is; default: the token's name. Only an admin speaks for others."},
     "via": {"enum": ["api", "cli"], "description": "How the human spoke to the tool."},
 }
+DONE: Schema = {"enum": ["", *Action], "description": "The task of the incident that this says is done."}
 TRACK: Mapping[str, Schema] = {"track": {**TEXT, "description": "Which track; default: the one that speaks first."}}
 
 
@@ -82,6 +84,29 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
     ),
     ("POST", "/api/v1/overrides/{id}/cancel"): Operation(
         say="Take an override back; one that has begun ends now.", body=BY, answers={200: "Object", **OVERRIDE_REFUSED}
+    ),
+    ("GET", "/api/v1/away"): Operation(
+        say="List who is away now or will be, from the rules (by null) and from run time.",
+        query={"person": TEXT},
+        answers={200: "Object"},
+    ),
+    ("POST", "/api/v1/away"): Operation(
+        say="Note that somebody is away: targets with `& available` pass them over, others do not.",
+        body={
+            "person": TEXT,
+            "from": {**WHEN, "description": "Default: now. Times without a zone are the person's."},
+            "to": {**WHEN, "description": "When they are back; a time of day such as 18:00 is the next one."},
+            "for": {**TEXT, "description": "A duration such as 4h, instead of `to`."},
+            "why": TEXT,
+            **BY,
+        },
+        needs=("person",),
+        answers={201: "Object", **OVERRIDE_REFUSED},
+    ),
+    ("POST", "/api/v1/away/{person}/cancel"): Operation(
+        say="Note that somebody is back; an absence in the rules stays.",
+        body=BY,
+        answers={200: "Object", **OVERRIDE_REFUSED},
     ),
     ("POST", "/api/v1/swaps"): Operation(
         say="Let two people exchange their next shifts: two overrides, or none.",
@@ -160,7 +185,10 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         answers=SAID,
     ),
     ("POST", "/api/v1/incidents/{number}/note"): Operation(
-        say="Write something into the timeline.", body={"text": TEXT, **SPEAKER}, needs=("text",), answers=SAID
+        say="Write something into the timeline.",
+        body={"text": TEXT, "done": DONE, **SPEAKER},
+        needs=("text",),
+        answers=SAID,
     ),
     ("POST", "/api/v1/incidents/{number}/resolve"): Operation(
         say="Say that it is over. A compliance track needs the decision that was made.",
@@ -218,6 +246,7 @@ def _incident() -> dict[str, object]:
         "resolved_at": INSTANT_OR_NULL,
         "muted_by": {**TEXT_OR_NULL, "description": "Which mute took its last alert away while that still fired."},
         "next_tier_at": INSTANT_OR_NULL,
+        "actions": {"type": "array", "items": {"type": "object"}, "description": "What tiers asked for; see on_enter."},
     }
     return _object(properties, *properties)
 
@@ -271,7 +300,7 @@ def document(external_url: str) -> dict[str, object]:
 def _operation(method: str, path: str, operation: Operation) -> dict[str, object]:
     in_path = [
         {"name": name, "in": "path", "required": True, "schema": TEXT}
-        for name in ("number", "source", "fingerprint", "id", "schedule")
+        for name in ("number", "source", "fingerprint", "id", "schedule", "person")
         if f"{{{name}}}" in path
     ]
     in_query = [{"name": name, "in": "query", "schema": schema} for name, schema in (operation.query or {}).items()]

@@ -26,8 +26,9 @@ from escalatord.web.silencing import muting, muting_json
 WHAT_WAS_SAID: Mapping[Reason, str] = {
     Reason.OPENED: "Raised: people are being paged.",
     Reason.JOINED: "Joined what was already open: no second page goes out.",
-    Reason.ACKNOWLEDGED: "It is yours. The others are told.",
+    Reason.ACKNOWLEDGED: "It is in hand. The others are told.",
     Reason.ACKNOWLEDGED_LATE: "It is yours, though it had moved on. The others are told.",
+    Reason.ACK_COUNTED: "Your ack counts; more are needed, and the others are still being paged.",
     Reason.ACK_EXTENDED: "It stays yours.",
     Reason.ALREADY_ACKNOWLEDGED: "Somebody had it already; nothing changed.",
     Reason.ALREADY_YOURS: "It was yours already; nothing changed.",

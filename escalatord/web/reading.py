@@ -9,6 +9,7 @@ from escalatord.core.roster import ChannelKind
 from escalatord.core.ruleset import Ruleset, World
 from escalatord.core.throttle import Past, budget, limits_of
 from escalatord.core.values import replace
+from escalatord.engine.absences import load_away
 from escalatord.engine.engine import View
 from escalatord.store.rows import OutboxRow
 from escalatord.store.tx import Tx
@@ -65,8 +66,10 @@ async def world_at(engine: EnginePort, at: datetime) -> World:
     """Return the world without any incident: who may be looked up at `at`, overrides made at run time included."""
     ruleset: Ruleset = engine.ruleset
     since = min(at, engine.clock.now())
-    overrides, unreachable = await engine.read(lambda tx: (tuple(tx.overrides(since)), tx.unreachable()))
-    return World(ruleset=ruleset, policies={}, overrides=overrides, unreachable=unreachable)
+    overrides, unreachable, away = await engine.read(
+        lambda tx: (tuple(tx.overrides(since)), tx.unreachable(), load_away(tx, since))
+    )
+    return World(ruleset=ruleset, policies={}, overrides=overrides, unreachable=unreachable, away=away)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,12 @@
 """The journal in sentences: one for every kind of entry, for people who were asleep when it happened."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from escalatord.core.incident import Track
 from escalatord.core.units import format_duration
-from escalatord.store.rows import JournalEntry
+from escalatord.store.rows import JournalEntry, JournalRow
 
 Body: TypeAlias = Mapping[str, object]
 Names: TypeAlias = Mapping[str, str]
@@ -75,7 +76,66 @@ def _tier_entered(body: Body, names: Names) -> str:
     again = f", round {cycle + 1}" if isinstance(cycle := body.get("cycle"), int) and cycle else ""
     late = f", {_after(body, 'lateness_seconds')} late" if body.get("late") else ""
     track = f" of {body['track']}" if body.get("track") else ""
-    return f"Tier {body.get('to_tier')}{track}{again} pages {_people(body, names)} ({_words(body.get('reason'))}{late})"
+    why = f"{_words(body.get('reason'))}{late}{_preferred(body, names)}"
+    rejected = _rejected(body, names)
+    return f"Tier {body.get('to_tier')}{track}{again} pages {_people(body, names)} ({why}){rejected}"
+
+
+def passed_over(track: Track, journal: Sequence[JournalRow], names: Names) -> list[str]:
+    """Return who was looked at and not paged when a track got where it is, and by which figures it chose; with why."""
+    kinds = ("tier_entered", "tier_repaged", "tier_skipped")
+    bodies = [
+        row.entry.body for row in journal if row.entry.kind in kinds and row.entry.body.get("track") == track.name
+    ]
+    lines: dict[str, None] = {}
+    for body in reversed(bodies):
+        tier = body.get("to_tier") or body.get("tier")
+        lines |= {f"{names.get(who, who)} is not: {why} (tier {tier})": None for who, why in _pairs(body, "rejected")}
+        if counts := _preferred(body, names):
+            lines[f"tier {tier} chose by{counts[1:]}"] = None
+        if body.get("to_tier"):
+            break  # what was looked at before has had its say
+    return list(lines)
+
+
+def _pairs(body: Body, key: str) -> list[tuple[str, object]]:
+    found = body.get(key)
+    pairs = found if isinstance(found, list | tuple) else []
+    return [(str(pair[0]), pair[1]) for pair in pairs if isinstance(pair, list | tuple) and len(pair) > 1]
+
+
+def _rejected(body: Body, names: Names) -> str:
+    """Return who was looked at and not paged, with why: `; not Cy Novak: has no skill postgres`."""
+    whys = [f"{names.get(who, who)}: {why}" for who, why in _pairs(body, "rejected")]
+    more = len(whys) - PEOPLE_NAMED_MAX
+    shown = ", ".join(whys[:PEOPLE_NAMED_MAX]) + (f" and {more} more" if more > 0 else "")
+    return f"; not {shown}" if shown else ""
+
+
+def _preferred(body: Body, names: Names) -> str:
+    """Return how often each of those to choose from was paged in the past day, in the order of preference."""
+    counts = [f"{names.get(who, who)} {count}" for who, count in _pairs(body, "preferred")[:PEOPLE_NAMED_MAX]]
+    return f", pages in 24 h: {', '.join(counts)}" if counts else ""
+
+
+def _asked_for(body: Body, names: Names) -> str:
+    del names
+    actions = body.get("actions")
+    what = ", ".join(_words(action) for action in actions) if isinstance(actions, list | tuple) else ""
+    owner = f" of {body.get('owner')}" if body.get("owner") else ""
+    return f"Asks{owner}: {what}"
+
+
+def _away(body: Body, names: Names) -> str:
+    return (
+        f"{_person(body, names)} is away from {_instant(body, 'start')} to {_instant(body, 'end')}{_note(body, 'why')}"
+    )
+
+
+def _noted(body: Body, names: Names) -> str:
+    done = body.get("done")
+    what = f" ({', '.join(_words(action) for action in done)} is done)" if isinstance(done, list | tuple) else ""
+    return f"{_person(body, names)} noted{what}{_note(body, 'text')}"
 
 
 def _delivery(body: Body, names: Names) -> str:
@@ -84,7 +144,8 @@ def _delivery(body: Body, names: Names) -> str:
 
 def _acknowledged(body: Body, names: Names) -> str:
     late = ", after it had moved on" if body.get("late") else ""
-    return f"{_person(body, names)} has it ({_words(body.get('via'))}), {_after(body)} after it opened{late}"
+    of = f"; {body.get('acks')} of {body.get('needed')} needed" if body.get("needed") else ""
+    return f"{_person(body, names)} has it ({_words(body.get('via'))}), {_after(body)} after it opened{late}{of}"
 
 
 def _resolved(body: Body, names: Names) -> str:
@@ -118,7 +179,9 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "severity_fell": lambda body, _: f"Severity fell{_note(body, 'note')}",
     "track_started": lambda body, _: f"Track {body.get('track')} started",
     "tier_entered": _tier_entered,
-    "tier_skipped": lambda body, _: f"Tier {body.get('tier')} skipped: {_words(body.get('reason'))}",
+    "tier_skipped": lambda body, names: (
+        f"Tier {body.get('tier')} skipped: {_words(body.get('reason'))}{_rejected(body, names)}"
+    ),
     "exhausted": lambda *_: "Every tier was tried and nobody answered",
     "last_resort": lambda body, names: f"Last resort pages {_people(body, names)}",
     "reminded": lambda body, names: f"Reminded {_people(body, names)}",
@@ -126,6 +189,11 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "delivery": _delivery,
     "first_paged": lambda body, _: f"First page reached a provider {_after(body)} after it opened",
     "acknowledged": _acknowledged,
+    "quorum_met": lambda body, names: f"Nobody else is missing: {_people(body, names)} acked",
+    "paged_more": lambda body, names: f"Pages {_people(body, names)} too ({_words(body.get('reason'))})",
+    "on_enter": _asked_for,
+    "away_added": _away,
+    "away_cancelled": lambda body, names: f"{_person(body, names)} is available again",
     "ack_duplicate": lambda body, names: f"{_person(body, names)} acknowledged it too; nothing changed",
     "ack_joined": lambda body, names: f"{_person(body, names)} joined",
     "taken_over": lambda body, names: f"{_person(body, names)} took it over",
@@ -146,7 +214,7 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "snoozed": lambda body, names: f"{_person(body, names)} snoozed it until {_instant(body, 'until')}",
     "snooze_ended": lambda *_: "The snooze ended",
     "passed_on": lambda body, names: f"{_person(body, names)} passed it on",
-    "noted": lambda body, names: f"{_person(body, names)} noted{_note(body, 'text')}",
+    "noted": _noted,
     "quiet": lambda body, _: f"Quiet for now; over when it stays quiet for {_after(body, 'stay_open_seconds')}",
     "reopened": lambda body, _: (
         f"Fires again {_after(body, 'after_seconds')} after its end (time {body.get('times')}): goes on where it stood"

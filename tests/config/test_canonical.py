@@ -22,7 +22,7 @@ def test_values_become_what_json_knows() -> None:
         "03:04:00",
         "2026-01-02T00:00:00+00:00",
     ]
-    assert plain(Target(TargetKind.TEAM, "a")) == {"is": "Target", "kind": "team", "name": "a"}
+    assert plain(Target(TargetKind.TEAM, "a")) == {"is": "Target", "kind": "team", "name": "a", "filters": []}
 
 
 def test_types_with_equal_fields_differ() -> None:

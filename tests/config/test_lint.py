@@ -69,7 +69,7 @@ CASES = [
     pytest.param("", "sources: {am: {adapter: alertmanager, auth: loopback}}\n", [], id="a source for this machine"),
     pytest.param(
         "",
-        "thresholds: [{name: r, match: a=b, severity: {error: {}}, review_by: 2026-11-21}]\n",
+        "thresholds: [{name: r, match: a=b, severity: {error: {}}, review_by: 2026-11-21, owner: person ana}]\n",
         ['17:70 W042 "r" was to be reviewed by 2026-11-21'],
         id="a review that is due",
     ),

@@ -46,6 +46,8 @@ WEB = Via.WEB
 PLAIN = ladder(tier("ana", within=600), tier("bo", within=600))
 BOTH = (PLAIN, LEGAL)
 PLAIN_WORLD = under(PLAIN)
+NEEDY = ladder(tier("ana", "bo", within=600, need=2), tier("cy", within=600), hash="needy")
+NEEDY_WORLD = under(NEEDY)
 HOLD = PLAIN.ack_hold(ERROR)
 EVENTS = {
     "a new alert": fired(fingerprint="f2", policies=BOTH),
@@ -82,41 +84,44 @@ def places():
     resort = running
     for _ in range(2):
         resort = run(resort, (PageNext(person="cy", via=WEB, track="main"), T0), world=world).incident
+    needing = opened(world=NEEDY_WORLD, policies=(NEEDY, LEGAL))
+    counted = run(needing, (Ack(person="ana", via=WEB, track="main"), T0), world=NEEDY_WORLD).incident
     waiting = replace(PLAIN, tracks=(replace(PLAIN.tracks[0], when=CRITICAL),))
     return {
         "waiting": (opened(world=under(waiting), policies=(waiting, LEGAL)), T0, under(waiting)),
         "running": (running, T0, world),
         "acked": (acked, T0, world),
-        "asked": (asked, T0 + timedelta(seconds=HOLD), world),
         "snoozed": (run(running, (EVENTS["ana snoozes"], T0), world=world).incident, T0, world),
+        "asked": (asked, T0 + timedelta(seconds=HOLD), world),
         "last resort": (resort, T0, world),
+        "counted": (counted, T0, NEEDY_WORLD),
         "ended": (run(running, (AlertSettled(fingerprint="f1", severity=ERROR), T0), world=world).incident, T0, world),
     }
 
 
 PLACES = places()
 TABLE = """
-a new alert         | 2*joined 3*new_alert_after_ack 2*joined
-a worse alert       | 7*severity_raised
-a better alert      | 7*severity_fell
-the last one settles| 7*recovered_compliance_open
-a look at the clock | 7*not_due
-ana acks            | no_such_track acknowledged already_yours ack_extended already_yours acknowledged_late stale_answer
-bo takes over       | no_such_track acknowledged 3*taken_over acknowledged_late stale_answer
-bo joins            | no_such_track acknowledged 3*joined_response acknowledged_late stale_answer
-bo acks             | no_such_track acknowledged 3*already_acknowledged acknowledged_late stale_answer
-ana takes it back   | 2*not_acknowledged 3*unacknowledged 2*not_acknowledged
-ana passes on       | stale_tier 4*passed_on 2*stale_tier
-a late pass-on      | 7*stale_tier
-next tier by hand   | no_such_track 5*manual no_such_track
-ana snoozes         | no_such_track 5*snoozed no_such_track
-bo snoozes          | no_such_track snoozed 3*already_acknowledged snoozed no_such_track
-a note              | 7*noted
-a bare resolve      | 7*resolve_needs_decision
-a decided resolve   | 7*resolved
-news of no attempt  | 7*delivery_stale
-ana leaves          | not_due 4*person_removed 2*not_due
-a stranger leaves   | 7*not_due
+a new alert         | 2*joined 3*new_alert_after_ack 3*joined
+a worse alert       | 8*severity_raised
+a better alert      | 8*severity_fell
+the last one settles| 8*recovered_compliance_open
+a look at the clock | 8*not_due
+ana acks            | no_such_track acknowledged 2*already_yours ack_extended acknowledged_late ack_counted stale_answer
+bo takes over       | no_such_track acknowledged 3*taken_over acknowledged_late acknowledged stale_answer
+bo joins            | no_such_track acknowledged 3*joined_response acknowledged_late acknowledged stale_answer
+bo acks             | no_such_track acknowledged 3*already_acknowledged acknowledged_late acknowledged stale_answer
+ana takes it back   | 2*not_acknowledged 3*unacknowledged not_acknowledged unacknowledged not_acknowledged
+ana passes on       | stale_tier 4*passed_on stale_tier passed_on stale_tier
+a late pass-on      | 8*stale_tier
+next tier by hand   | no_such_track 6*manual no_such_track
+ana snoozes         | no_such_track 5*snoozed ack_counted no_such_track
+bo snoozes          | no_such_track snoozed 3*already_acknowledged snoozed acknowledged no_such_track
+a note              | 8*noted
+a bare resolve      | 8*resolve_needs_decision
+a decided resolve   | 8*resolved
+news of no attempt  | 8*delivery_stale
+ana leaves          | not_due 4*person_removed not_due person_removed not_due
+a stranger leaves   | 8*not_due
 """
 """What each event comes to, place by place in the order of `places`; `3*x` stands for x three times."""
 

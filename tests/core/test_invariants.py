@@ -72,6 +72,10 @@ LOST = "track_{}_without_its_deadline:main"
         (also(HELD, TimerKind.PLAN_STEP), [LOST.format("acknowledged")]),
         (also(bare(HELD), TimerKind.PLAN_STEP), [LOST.format("acknowledged")]),
         (but(HELD, owner=""), [LOST.format("acknowledged")]),
+        (but(RUNNING, acks=("ana",)), ["enough_acks_and_still_climbing:main"]),
+        (but(RESORT, acks=("cto",)), ["enough_acks_and_still_climbing:main"]),
+        (but(RUNNING, need=3, pages=(*RUNNING.main.pages, *RESORT.main.pages), acks=("cy",)), []),
+        (but(HELD, acks=("ana", "ana")), ["ack_counted_twice:main"]),
         (replace(HELD, state=State.OPEN), ["held_but_shown_open"]),
         (replace(RUNNING, state=State.ACKNOWLEDGED), ["open_but_shown_held"]),
         (

@@ -28,9 +28,26 @@ from escalatord.core.events import (
 )
 from escalatord.core.incident import Attempt, Cause, NoticeKind, State, TrackState, Via
 from escalatord.core.invariants import violations
-from escalatord.core.policy import TrackKind
+from escalatord.core.policy import NEED_ALL, Action, Prefer, TrackKind
 from tests.fakes.world import LEGAL, PAYMENTS, PEOPLE, T0, WORLD, fired
 
+TIERS = PAYMENTS.tracks[0].tiers
+NEEDY = replace(
+    PAYMENTS,
+    hash="payments-needy",
+    tracks=(
+        replace(
+            PAYMENTS.tracks[0],
+            tiers=(
+                replace(TIERS[0], page=(*TIERS[0].page, *TIERS[1].page), need=2),
+                replace(TIERS[1], page=TIERS[2].page, prefer=Prefer.LEAST_PAGED_24H),
+                replace(TIERS[2], page=(*TIERS[0].page, *TIERS[2].page), need=NEED_ALL, on_enter=(Action.OPEN_RCA,)),
+            ),
+        ),
+        *PAYMENTS.tracks[1:],
+    ),
+)
+"""The same ladder where tiers need several acks, or choose."""
 PERSONS = st.sampled_from([*PEOPLE, "stranger"])
 VIAS = st.sampled_from([Via.SMS, Via.LINK, Via.CALL, Via.WEB])
 PAGES = (NoticeKind.PAGE, NoticeKind.REMIND, NoticeKind.LAST_RESORT)
@@ -62,7 +79,8 @@ class Escalating(RuleBasedStateMachine):
             assert records, "a change of state without a journal entry"
         for effect in outcome.effects:
             if isinstance(effect, Withdraw):
-                for row in [r for r in self.outbox.values() if r.kind in PAGES and effect.track in ("", r.track)]:
+                meant = [r for r in self.outbox.values() if effect.person in ("", r.person)]
+                for row in [r for r in meant if r.kind in PAGES and effect.track in ("", r.track)]:
                     del self.outbox[row.reference]
             elif isinstance(effect, Notify):
                 assert effect.reference not in self.references, "a reference was used twice"
@@ -76,12 +94,15 @@ class Escalating(RuleBasedStateMachine):
         exception=st.booleans(),
         start_at=st.integers(0, 5),
         nobody=st.sets(st.sampled_from(list(PEOPLE)), max_size=5),
+        needs=st.booleans(),
     )
-    def opens(self, severity, exception, start_at, nobody):
+    def opens(self, severity, exception, start_at, nobody, needs):
         """An incident opens, perhaps by exception with a compliance track, perhaps with people missing."""
         people = {name: person for name, person in PEOPLE.items() if name not in nobody}
-        self.world = replace(WORLD, ruleset=replace(WORLD.ruleset, people=people))
-        policies = (PAYMENTS, LEGAL) if exception else (PAYMENTS,)
+        policed = {**WORLD.policies, NEEDY.hash: NEEDY}
+        self.world = replace(WORLD, policies=policed, ruleset=replace(WORLD.ruleset, people=people))
+        main = NEEDY if needs else PAYMENTS
+        policies = (main, LEGAL) if exception else (main,)
         cause = Cause.EXCEPTION if exception else Cause.THRESHOLD
         self.firing = {"f1": severity}
         self.happen(fired(severity=severity, cause=cause, policies=policies, start_at=start_at))
@@ -179,6 +200,18 @@ class Escalating(RuleBasedStateMachine):
             return
         quiet = {t.name for t in self.incident.tracks if t.state in (TrackState.ACKNOWLEDGED, TrackState.ENDED)}
         assert [row for row in self.outbox.values() if row.kind in PAGES and row.track in quiet] == []
+
+    @invariant()
+    def who_acked_is_left_in_peace(self):
+        """Nothing is left to send to who has acked a track that climbs for the others, and nothing waits for them."""
+        if self.incident is None:
+            return
+        for track in self.incident.tracks:
+            if track.state in (TrackState.RUNNING, TrackState.LAST_RESORT):
+                waiting = {t.subject.rpartition("/")[0] for t in self.incident.timers if t.track == track.name}
+                assert not waiting & set(track.acks)
+                rows = [row for row in self.outbox.values() if row.kind in PAGES and row.track == track.name]
+                assert not {row.person for row in rows} & set(track.acks)
 
     @invariant()
     def compliance_is_never_snoozed(self):

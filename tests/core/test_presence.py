@@ -1,28 +1,33 @@
 """Who stands behind targets, as functions of time."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from escalatord.core.policy import Target, TargetKind
+from escalatord.core.away import Away
+from escalatord.core.policy import FilterKind, Target, TargetFilter, TargetKind
 from escalatord.core.presence import (
     Presence,
     Stretch,
     _on_call,
     changed,
+    named_by,
     overlay,
     people_behind,
     schedules_behind,
     stretches,
     value_at,
+    watched,
 )
 from escalatord.core.proof import bare_world
 from escalatord.core.roster import resolve
 from escalatord.core.ruleset import Ruleset
 from escalatord.core.schedule import Shift
 from tests.fakes.rule_sets import GOOD, ruleset_of
+from tests.fakes.world import PEOPLE, RULESET, WORLD
 
 START = datetime(2026, 10, 24, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -141,3 +146,40 @@ def test_somebody_on_call_for_two_reasons_stays_until_both_have_ended() -> None:
         )
     ]
     assert _on_call(told, SPAN) == ((at(0), ("ana",)), (at(2), ("ana", "bo")), (at(3), ("bo",)))
+
+
+# ------------------------------------------------------------------------------------------------------ filters
+
+
+def test_absences_count_to_the_minute_where_available_people_are_asked_for():
+    """Somebody away is there for targets without the filter; a role's filter counts for whom it leads to."""
+    start, end = SPAN
+    spans = (Away(person="ana", start=at(20), end=at(40)), Away(person="ana", start=at(-9), end=at(10)))
+    people = {**PEOPLE, "ana": replace(PEOPLE["ana"], away=spans)}
+    available = (TargetFilter(FilterKind.AVAILABLE),)
+    roles = {"there": (Target(TargetKind.TEAM, "all", available),)}
+    ruleset = replace(RULESET, people=people, teams={"all": ("ana", "bo")}, roles=roles)
+    world = replace(WORLD, ruleset=ruleset, away=(Away(person="bo", start=at(30), end=at(33)),))
+    presence = Presence(world, Stretch(start, end))
+    role = (Target(TargetKind.ROLE, "there"),)
+    assert presence.people(role, ("sms",)) == (
+        (start, ("bo",)),
+        (at(10), ("ana", "bo")),
+        (at(20), ("bo",)),
+        (at(30), ()),
+        (at(33), ("bo",)),
+        (at(40), ("ana", "bo")),
+    )
+    assert presence.people((Target(TargetKind.TEAM, "all"),), ("sms",)) == ((start, ("ana", "bo")),)
+    assert [who for _, who in presence.people(role, ("call",))] == [who for _, who in presence.people(role, ("sms",))]
+    assert watched(role, ruleset) == {"ana", "bo"}
+    assert watched((Target(TargetKind.TEAM, "all"),), ruleset) == frozenset()
+
+
+def test_who_could_ever_be_there_are_those_who_pass():
+    """A filter that the roster alone answers is known for all times."""
+    people = {**PEOPLE, "ana": replace(PEOPLE["ana"], skills=("postgres",))}
+    ruleset = replace(RULESET, people=people, teams={"all": ("ana", "bo")})
+    skilled = Target(TargetKind.TEAM, "all", (TargetFilter(FilterKind.SKILL, "postgres"),))
+    assert people_behind((skilled,), ruleset) == {"ana"}
+    assert named_by(skilled, ruleset) == {"ana", "bo"}

@@ -1,5 +1,6 @@
 """How soon a human is told: against incidents opened minute by minute in the rules as they are, receipts and all."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -249,3 +250,60 @@ def test_a_hand_off_too_near_to_the_start_is_looked_at_again_later() -> None:
         ((0.0, bo),): NOW + timedelta(minutes=60),
         ((0.0, bo), (300.0, ana)): NOW + timedelta(minutes=115),
     }
+
+
+CHANGES = {
+    "{page: [oncall first], backup": "{page: [oncall first & available, person dee], prefer: least_paged_24h, backup",
+    "{page: [role lead], within: 10m": "{page: [role lead], need: all, within: 10m",
+    "slack: U1}": "slack: U1, away: [{from: '2026-10-24 20:00', to: '2026-10-25 06:00'}]}",
+    'eve: {sms: "+34600000005"': 'eve: {sms: "+34600000005", plans: {urgent: [{by: sms, after: 1m}, {by: chat}]}',
+}
+
+
+@pytest.mark.parametrize("dead", ["", 'channel "sms"', "provider twilio"])
+def test_whoever_a_tier_chooses_does_no_worse(tmp_path: Path, dead: str) -> None:
+    """Filters, absences, plans of one's own and preferences: for each person as the least paged one."""
+    severity, text = Severity.ERROR, LADDER
+    for old, new in CHANGES.items():
+        assert old in text
+        text = text.replace(old, new)
+    world = bare_world(ruleset_of(tmp_path, text))
+    (policy,) = world.ruleset.policies.values()
+    found = WorstCases(Presence(world, Stretch(NOW, NOW + timedelta(days=2)))).of(policy)
+    these = {case.track: case for case in found if severity in case.severities and case.outage.name == dead}
+    (channels,) = {case.outage.channels for case in these.values()}
+    people = world.ruleset.people
+    orders = [replace(world, paged={name: 1 for name in people if name != first}) for first in people]
+    for number in range(timedelta(days=1) // (3 * STEP)):
+        for order in orders:
+            for track, climb in climbed(order, NOW + number * 3 * STEP, severity, channels).items():
+                if track in these:
+                    assert climb.first <= these[track].worst.first
+                    assert climb.second <= these[track].worst.second
+                    assert climb.last_resort <= these[track].worst.last_resort
+    for track, case in these.items():
+        seen = [climbed(order, case.second_at, severity, channels)[track].second for order in orders]
+        assert max(seen) == case.worst.second
+
+
+def test_a_plan_of_ones_own_tells_its_person_sooner(tmp_path: Path) -> None:
+    """A company that calls after two minutes, and somebody who wants to be called at once."""
+    text = GOOD.replace("usual: [{by: sms}, {by: call, after: 2m}]", "usual: [{by: call, after: 2m}]")
+    assert cases_of(tmp_path, text)[""].first == 120.0
+    own = text.replace('ana: {sms: "+34600000001"', 'ana: {plans: {usual: [{by: call}]}, sms: "+34600000001"')
+    assert own != text
+    assert cases_of(tmp_path, own)[""].first == 0.0
+
+
+def test_each_person_of_a_choosing_tier_is_the_first_in_turn(tmp_path: Path) -> None:
+    """Bo is paged by the next tier and the last resort too: when he was paged least, nobody else ever hears of it."""
+    tier = "{page: [person ana, person bo], within: 5m, prefer: least_paged_24h}"
+    text = GOOD.replace(
+        "          - {page: [person ana], within: 5m}\n",
+        f"          - {tier}\n          - {{page: [person bo], within: 5m}}\n",
+    )
+    assert text != GOOD
+    assert cases_of(tmp_path, text)[""].second == NEVER
+    (tmp_path / "r.yaml").unlink(missing_ok=True)
+    everybody = text.replace(", prefer: least_paged_24h", "")
+    assert cases_of(tmp_path, everybody)[""].second == 0.0

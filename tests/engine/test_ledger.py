@@ -285,6 +285,7 @@ def test_ledger_and_metrics_speak_of_the_same_figures() -> None:
         row("tier_entered", to_tier=2, cycle=0, reason="timeout", seconds=1),
         row("exhausted"),
         row("reopened"),
+        row("on_enter", actions=["open_rca"]),
         row("resolved", outcome="acked", seconds=(timedelta(minutes=8)).total_seconds()),
     )
     assert {family.figure: len(family.labels) for family in COUNTERS} == {

@@ -9,7 +9,7 @@ import pytest
 from escalatord.core.incident import Via
 from escalatord.core.schedule import Schedule, on_call
 from escalatord.engine import overriding
-from escalatord.engine.batch import Batch, CommandFailedError
+from escalatord.engine.batch import Batch
 from escalatord.engine.commands import (
     AddOverride,
     CancelOverride,
@@ -18,6 +18,7 @@ from escalatord.engine.commands import (
     RememberFeed,
     SwapShifts,
 )
+from escalatord.engine.written import CommandFailedError
 from escalatord.errors import StoreUnavailableError
 from escalatord.store.store import Store
 from tests.fakes.duty import duty, layer, turns, utc

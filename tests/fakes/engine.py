@@ -176,6 +176,10 @@ class FakeEngine:
         """Return what a test marked dead."""
         return self.dead
 
+    def settings(self, prefix: str) -> dict[str, str]:
+        """Return no settings."""
+        return {}
+
     def codes_of(self, person: str, now: datetime) -> list[CodeRow]:
         """Return a person's codes."""
         return [row for row in self.codes if row.person == person]

@@ -26,6 +26,7 @@ from escalatord.store.codec import (
     to_micros,
     verdict_codec,
 )
+from tests.fakes.world import PAYMENTS
 from tests.store.samples import NOW, alert, incident
 
 INSTANTS = st.datetimes(timezones=st.just(UTC))
@@ -171,3 +172,24 @@ def test_decoded_instants_are_utc():
     """What comes back is aware and in UTC."""
     opened = incident_codec.decode(incident_codec.encode(incident(7))).opened_at
     assert (NOW, timedelta(0)) == (opened, opened.utcoffset())
+
+
+def test_incidents_and_policies_of_before_need_one_ack():
+    """What knows nothing of several acks, plans of one's own, tasks or filters is what it always was."""
+    whole = incident(7)
+    stored = json.loads(incident_codec.encode(whole))
+    del stored["tasks"]
+    for track in stored["tracks"]:
+        for name in ("need", "acks", "helping"):
+            del track[name]
+        for page in track["pages"]:
+            del page["plan"]
+    assert incident_codec.decode(json.dumps(stored)) == whole
+    pinned = json.loads(policy_codec.encode(PAYMENTS))
+    for track in pinned["tracks"]:
+        for tier in track["tiers"]:
+            for name in ("need", "prefer", "pick", "on_enter"):
+                del tier[name]
+            for target in tier["page"]:
+                del target["filters"]
+    assert policy_codec.decode(json.dumps(pinned)) == PAYMENTS

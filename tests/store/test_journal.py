@@ -165,3 +165,15 @@ def test_entries_carry_their_own_instants(store):
     """Instants are stored to the microsecond."""
     store.write(lambda tx: tx.append([entry(1, at=NOW)]))
     assert store.read(lambda tx: tx.journal_of(1))[0].entry.at == NOW
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 7])
+def test_the_journal_since_an_instant_is_found_by_halving(store, length):
+    """Everything at or after the instant has a higher number, everything before has not; numbers may be missing."""
+    rows = [entry(1, at=minutes(number)) for number in range(length)]
+    if rows:
+        store.write(lambda tx: tx.append(rows))
+    for half in range(-1, 2 * length + 2):
+        at = minutes(half / 2)
+        after = store.read(lambda tx, at=at: tx.journal_after(tx.journal_seq_before(at), 100))
+        assert [row.entry.at for row in after] == [row.at for row in rows if row.at >= at]

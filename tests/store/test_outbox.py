@@ -205,3 +205,12 @@ def test_nothing_added_or_claimed_is_fine(store):
     """Empty lists write nothing."""
     store.write(lambda tx: tx.outbox_add([]))
     assert store.write(lambda tx: (tx.outbox_claim([], NOW), tx.outbox_pending(NOW, {}))) == ([], [])
+
+
+def test_withdraw_can_mean_one_person(store):
+    """What waits for the others of the track, and what that person gets of another one, still goes out."""
+    rows = [attempt("ana"), attempt("bo", person="bo"), attempt("other track", track="stakeholder")]
+    store.write(lambda tx: tx.outbox_add(rows))
+    assert store.write(lambda tx: tx.outbox_withdraw(1, "technical", "acked", rows[0].person)) == ["ana"]
+    assert store.read(lambda tx: tx.outbox_get("bo")).state is Attempt.PENDING
+    assert store.read(lambda tx: tx.outbox_get("other track")).state is Attempt.PENDING

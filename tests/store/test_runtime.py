@@ -90,3 +90,11 @@ def test_the_checkpoint_is_the_last_one_set(store):
     assert store.read(lambda tx: tx.checkpoint()) is None
     store.write(lambda tx: (tx.set_checkpoint(4, {"a": 1}), tx.set_checkpoint(9, {"a": [2.5, None]})))
     assert store.read(lambda tx: tx.checkpoint()) == (9, {"a": [2.5, None]})
+
+
+def test_settings_are_found_by_how_they_begin(store):
+    """By name; others, and those that only hold the word, are left out."""
+    for name in ("away/bo", "away/ana", "far/away/cy", "awa"):
+        store.write(lambda tx, name=name: tx.set_setting(name, name.upper()))
+    found = store.read(lambda tx: tx.settings("away/"))
+    assert list(found.items()) == [("away/ana", "AWAY/ANA"), ("away/bo", "AWAY/BO")]

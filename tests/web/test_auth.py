@@ -31,6 +31,7 @@ VALUES = {
     "fingerprint": "z",
     "id": "1",
     "schedule": "managers",
+    "person": "ana",
 }
 FOREIGN = {"Origin": "https://evil.example"}
 
