@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import assert_never
 
@@ -12,7 +12,7 @@ from structlog import get_logger
 
 from escalatord.core.incident import Incident, State
 from escalatord.core.policy import Policy
-from escalatord.core.rules import OWN_SOURCE, AlertRecord
+from escalatord.core.rules import OWN_SOURCE
 from escalatord.core.ruleset import Ruleset, World
 from escalatord.core.values import replace
 from escalatord.engine import handlers, intake, overriding, own_alerts
@@ -37,19 +37,17 @@ from escalatord.engine.commands import (
     Unreachable,
 )
 from escalatord.engine.handlers import ANSWERABLE_KINDS, Due
+from escalatord.engine.hearing import Hearing
 from escalatord.engine.surroundings import Surroundings
 from escalatord.engine.unit import Unit
 from escalatord.errors import EscalatordError, StoreUnavailableError
 from escalatord.store.incidents import ConflictError
 from escalatord.store.rows import JournalEntry
-from escalatord.store.store import Store
+from escalatord.store.store import ALONE_FROM_TRY, CONFLICT_TRIES_MAX, Store
 from escalatord.store.tx import Tx
 
-CONFLICT_TRIES_MAX = 5
 OPEN_LOOKED_THROUGH_MAX = 10_000
 POLICIES_KEPT_MAX = 10_000
-ALERTS_SURVEYED_MAX = 200_000
-"""Past it the oldest are not counted by rules that count, and keep nobody quiet; a warning says so."""
 
 log = get_logger(component="engine")
 
@@ -107,6 +105,7 @@ class Batch:
         self._link_key = link_key
         self.world = World(ruleset=ruleset, policies={policy.hash: policy for policy in ruleset.policies.values()})
         self.around = Surroundings(ruleset)
+        self.hearing = Hearing()
         self._pinned: set[str] = set()
 
     @property
@@ -116,7 +115,7 @@ class Batch:
 
     def refresh(self, now: datetime) -> None:
         """Read again what changes at run time: overrides and unreachable addresses."""
-        overrides, unreachable = self._store.read(lambda tx: (tuple(tx.overrides(now)), tx.unreachable()))
+        overrides, unreachable = self._store.write(lambda tx: (tuple(tx.overrides(now)), tx.unreachable()))
         self.world = replace(self.world, overrides=overrides, unreachable=unreachable)
 
     def swap(self, ruleset: Ruleset, now: datetime) -> None:
@@ -129,13 +128,13 @@ class Batch:
         """Run commands in one transaction and return what they came to.
 
         Raise StoreUnavailableError when nothing was committed. When another node changed the same incident, the whole
-        batch is read and decided again.
+        batch is read and decided again; the later tries keep other nodes waiting, so that they cannot lose.
         """
-        for left in reversed(range(CONFLICT_TRIES_MAX)):
+        for tried in range(CONFLICT_TRIES_MAX):
             try:
-                written, world = self._write(commands, now)
+                written, world = self._write(commands, now, alone=tried >= ALONE_FROM_TRY)
             except ConflictError:
-                if not left:
+                if tried == CONFLICT_TRIES_MAX - 1:
                     raise StoreUnavailableError("other nodes change the same incidents; try again") from None
             except SQLAlchemyError as error:
                 # something in this batch cannot be written: find it by writing each command by itself
@@ -151,31 +150,25 @@ class Batch:
 
     def survey(self, now: datetime) -> None:
         """Build what rules look at beside an alert anew: at a start, and with other rules; in the writer thread."""
-        ruleset = self.ruleset
-        fresh = Surroundings(ruleset)
+        self._store.write(lambda tx: self.hearing.survey(tx, self.ruleset, self.around, tx.standing.now or now))
 
-        def known(tx: Tx) -> tuple[list[AlertRecord], dict[int, Incident]]:
-            since = now - timedelta(seconds=fresh.window_seconds)
-            records = tx.alerts_since(since, ALERTS_SURVEYED_MAX)
-            incidents = tx.load({record.incident for record in records if record.incident and record.firing})
-            return records, {n: each for n, each in incidents.items() if each.state is not State.RESOLVED}
-
-        records, incidents = self._store.write(known) if fresh.needed else ([], {})
-        if len(records) >= ALERTS_SURVEYED_MAX:
-            log.warning("too many alerts fire: some are not counted and keep nobody quiet", alerts=len(records))
-        self.around.rebuild(ruleset, records, incidents, now)
-
-    def _write(self, commands: Sequence[Command | Due], now: datetime) -> tuple[Written, World]:
+    def _write(self, commands: Sequence[Command | Due], now: datetime, *, alone: bool) -> tuple[Written, World]:
         """Run commands in one transaction; what the surroundings learned stays only when it is committed."""
         try:
-            found = self._store.write(lambda tx: self._run(tx, commands, now))
-        except BaseException:
+            found = self._store.write(lambda tx: self._run(tx, commands, now), alone=alone)
+        except BaseException as error:
             self.around.undo()
+            # the connection may have died with the answer to a COMMIT that was carried out
+            self.hearing.in_doubt = self.hearing.in_doubt or isinstance(error, StoreUnavailableError)
             raise
         self.around.keep()
         return found
 
     def _run(self, tx: Tx, commands: Sequence[Command | Due], now: datetime) -> tuple[Written, World]:
+        if tx.standing.now is not None:
+            # what several nodes decide is decided by the one clock that they share
+            now = tx.standing.now
+            self.world = self.hearing.catch_up(tx, self.world, self.around, now)
         unit = Unit(tx, now, self.world, self._link_key, self.around)
         run = _Run(self, unit)
         run.read_ahead(commands)
@@ -314,7 +307,7 @@ class _Run:
         """Run a command that the engine gives itself."""
         match command:
             case Arm():
-                own_alerts.arm(self.unit)
+                own_alerts.arm(self.unit, beside_others=command.beside_others)
             case Measured():
                 self.unit.around.answered(command.query, command.value, self.unit.now)
             case Due():
@@ -329,7 +322,7 @@ class _Run:
         if unit.came or unit.arrived:
             self._guarded(unit, partial(own_alerts.take_in, unit))
         if unit.around.needed:
-            unit.around.closed(unit.closed)
+            unit.settled += unit.around.closed(unit.closed)
             self._guarded(unit, lambda: intake.look_soon(unit, unit.around.take_due()))
 
     def _due(self, command: Due) -> int:
@@ -345,7 +338,7 @@ class _Run:
                 self.poisoned.append(number)
             else:
                 self.lateness.extend(late)
-        records = unit.tx.due_alerts(unit.now, command.limit)
+        records = unit.tx.due_alerts(unit.now, command.limit, take=True)
         for record in records:
             place = (record.alert.source, record.alert.fingerprint)
             known = unit.alerts.setdefault(place, record)
@@ -372,6 +365,8 @@ class _Run:
         try:
             return work()
         except Exception as error:  # one of the three places (architecture §7): one item of a commit batch
+            if isinstance(error, ConflictError) or self.unit.tx.is_aborted:
+                raise  # nothing of this batch can be committed: it is decided again, or each command by itself
             self.unit.take_back()
             log.exception("a command was taken back", incident=number)
             self.unit.record("command_failed", {"incident": number, "error": f"{type(error).__name__}: {error}"[:500]})

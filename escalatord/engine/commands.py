@@ -4,7 +4,7 @@ A thing that happens is a command; its result is given only after the commit. Ev
 `StoreUnavailableError` (nothing was committed) from `Engine.submit`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -83,13 +83,15 @@ class RaiseIncident:
 class Receipt:
     """News of an attempt from its provider (status callback, poll, send result). → `Answered`.
 
-    An unknown reference changes nothing (reason DELIVERY_STALE).
+    An unknown reference changes nothing (reason DELIVERY_STALE), nor does the failure of a sender that has lost the
+    attempt to another one: `claims` is the count that it claimed it with, 0 = it is the provider itself who says so.
     """
 
     reference: str
     status: Attempt
     reason: str = ""
     provider_id: str = ""
+    claims: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,11 +113,13 @@ class Claimed:
 class Claim:
     """The sender asks for due attempts: at most `room[lane]` of each lane. → tuple of `Claimed`.
 
-    Rows whose track was acked, moved on or closed meanwhile come back as withdrawn, never claimed.
+    Rows whose track was acked, moved on or closed meanwhile come back as withdrawn, never claimed. `held` are the
+    references that this sender is not done with yet: they are not handed to it a second time.
     """
 
     room: Mapping[str, int]
     lease_seconds: float
+    held: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,7 +239,12 @@ class RememberFeed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
-    """The engine's own, at a start and with new rules: see that every rule that makes alerts has its clock. → None."""
+    """The engine's own, at a start and with new rules: see that every rule that makes alerts has its clock. → None.
+
+    `beside_others` = other nodes were there all the time: nobody found us away, and no clock starts anew.
+    """
+
+    beside_others: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

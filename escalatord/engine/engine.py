@@ -15,6 +15,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from structlog import get_logger
@@ -30,6 +31,7 @@ from escalatord.engine.asking import Asker
 from escalatord.engine.batch import Batch, Written
 from escalatord.engine.commands import Arm, Changed, Command, Ingest, PeopleGone, Result
 from escalatord.engine.handlers import Due
+from escalatord.engine.lease import Lease
 from escalatord.errors import EscalatordError, StoreUnavailableError
 from escalatord.store.store import Store
 from escalatord.store.tx import Tx
@@ -47,6 +49,8 @@ STUCK_SECONDS = 30.0
 POISON_SECONDS = 30.0
 POISON_SECONDS_MAX = 3600.0
 RETRY_STORE_SECONDS = 1.0
+TAKEN_SECONDS = 0.1
+"""How long to leave deadlines alone on which another node is working."""
 
 log = get_logger(component="engine")
 
@@ -94,6 +98,7 @@ class Engine:
         self._idle_seconds = idle_seconds
         self._batch = Batch(store, ruleset, link_key)
         self.asker = Asker(self._enqueue)
+        self.lease = Lease(clock)
         self._writer = thread("store-writer")
         self._reader = thread("store-reader")
         self._waiting: deque[_Waiting] = deque()
@@ -118,6 +123,11 @@ class Engine:
         """Return what steps look things up in now; it holds every policy that a claimed row's incident is pinned to."""
         return self._batch.world
 
+    @property
+    def shared(self) -> bool:
+        """Return whether other nodes may use the same database."""
+        return self._store.shared
+
     async def submit(self, command: Command) -> Result:
         """Run a command and return its result once it is committed.
 
@@ -131,6 +141,12 @@ class Engine:
     async def read(self, work: Callable[[Tx], T]) -> T:
         """Run a read-only transaction in the reader thread and return what it returns."""
         return await asyncio.get_running_loop().run_in_executor(self._reader, self._store.read, work)
+
+    async def write(self, work: Callable[[Tx], T], *, alone: bool = False) -> T:
+        """Run a transaction beside the commands, again when another node was faster, and return what it returns."""
+        loop = asyncio.get_running_loop()
+        run = partial(self._store.write, alone=True) if alone else self._store.settle
+        return await loop.run_in_executor(self._writer, run, work)
 
     async def view(self, number: int) -> View | None:
         """Return an incident with the world it lives in, None when there is none."""
@@ -185,20 +201,46 @@ class Engine:
 
     # ---------------------------------------------------------------------------------------------------- life cycle
 
-    async def start(self) -> None:
+    async def start(self, *, beside_others: bool = False) -> None:
         """Read what changes at run time, free what a dead process was sending, and find the earliest deadline."""
         loop = asyncio.get_running_loop()
         now = self.clock.now()
-        await loop.run_in_executor(self._writer, self._store.write, lambda tx: tx.outbox_end_leases(now))
+        if not self.shared:
+            await self.write(lambda tx: tx.outbox_end_leases(now))
         await loop.run_in_executor(self._writer, self._batch.refresh, now)
         await loop.run_in_executor(self._writer, self._batch.survey, now)
-        await loop.run_in_executor(self._writer, self._batch.commit, (Arm(),), now)
+        await loop.run_in_executor(self._writer, self._batch.commit, (Arm(beside_others=beside_others),), now)
         self._next_due = await self.read(lambda tx: tx.next_due())
 
     async def keep_figures(self, seq: int, figures: Mapping[str, object]) -> None:
         """Store the figures as they are after journal row `seq`, so that a start need not fold all of the journal."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._writer, self._store.write, lambda tx: tx.set_checkpoint(seq, figures))
+        await self.write(lambda tx: tx.set_checkpoint(seq, figures))
+
+    def take_place(self, chain: int, asked_at: float) -> None:
+        """Be one of several nodes: journal what concerns this one in `chain`, and send only while the lease lasts."""
+        self._store.chain = chain
+        self.lease.prolong(asked_at)
+
+    def hear(self, news: Changed) -> None:
+        """Tell whoever watches what another node changed."""
+        for queue in self._watchers:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(news)
+
+    def settle_news(self, revision: int) -> None:
+        """Take note that what other nodes told of alerts is complete up to `revision`."""
+        self._batch.hearing.settled = max(revision, self._batch.hearing.settled)
+
+    async def catch_up(self) -> None:
+        """Look at deadlines that other nodes set, and at alerts that they changed."""
+        hearing, needed = self._batch.hearing, self._batch.around.needed
+        next_due, behind = await self.read(lambda tx: (tx.next_due(), needed and hearing.is_behind(tx)))
+        if next_due is not None and (self._next_due is None or next_due < self._next_due):
+            self._next_due = next_due
+            self._wake_due.set()
+        if behind and not self._waiting:
+            await self._enqueue(Due(limit=0))  # every transaction takes in what others told, this one nothing else
 
     async def reload(self, ruleset: Ruleset) -> None:
         """Swap the rules between two batches; running incidents stay pinned to their policies.
@@ -248,12 +290,14 @@ class Engine:
                     await self._idle(self._wake_due, min(wait, self._idle_seconds))
                 continue
             try:
-                await self._enqueue(Due(limit=DUE_AT_ONCE_MAX, skip=self._poisoned(now)))
+                looked_at = await self._enqueue(Due(limit=DUE_AT_ONCE_MAX, skip=self._poisoned(now)))
                 self._next_due = await self.read(lambda tx: tx.next_due())
             except StoreUnavailableError:
                 await self.clock.sleep(RETRY_STORE_SECONDS)
                 continue
             self._avoid_spinning()
+            if self.shared and looked_at == 0:
+                await self.clock.sleep(TAKEN_SECONDS)
 
     async def finish(self) -> None:
         """Refuse new commands, and wait until who asked before has an answer; `run_commits` must still run."""
@@ -323,10 +367,7 @@ class Engine:
         self.on_written(written)
         if written.changed or written.outbox or written.retries:
             news = Changed(incidents=written.changed, seq=written.seq, outbox=written.outbox, retries=written.retries)
-            for queue in self._watchers:
-                if queue.full():
-                    queue.get_nowait()
-                queue.put_nowait(news)
+            self.hear(news)
 
     def _quarantine(self, number: int) -> None:
         """Look at an incident whose step raised again later, each time later; everybody else is on time."""

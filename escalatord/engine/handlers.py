@@ -37,6 +37,7 @@ ANSWERABLE_KINDS = frozenset({NoticeKind.PAGE, NoticeKind.LAST_RESORT})
 """Messages whose deliveries an incident learns of: a failed one starts the next way to reach the person."""
 CLAIM_LOOKS_MAX = 100
 """Past it: what waits behind so many rooms full of withdrawn rows is claimed the next time."""
+FAILED = (Attempt.FAILED_TEMPORARY, Attempt.FAILED_PERMANENT)
 TRIES_MAX = 4
 RETRY_SECONDS = (1.0, 3.0, 9.0)
 TELL_EVERY_SECONDS = 3600.0
@@ -96,6 +97,8 @@ def receipt(unit: Unit, command: Receipt) -> Answered:
     if row is None:
         return stale
     status = command.status
+    if command.claims not in (0, row.claims) and status in FAILED:
+        return stale  # whoever claimed it after that is trying it now
     if status is Attempt.FAILED_TEMPORARY:
         if row.claims >= TRIES_MAX:
             status = Attempt.FAILED_PERMANENT
@@ -125,7 +128,7 @@ def claim(unit: Unit, command: Claim) -> tuple[Claimed, ...]:
     claimed: list[OutboxRow] = []
     for _ in range(CLAIM_LOOKS_MAX):
         unit.write_attempts()
-        rows = tx.outbox_pending(unit.now, room)
+        rows = [row for row in tx.outbox_pending(unit.now, room, take=True) if row.reference not in command.held]
         wanted = _wanted(unit, rows)
         mine = tx.outbox_claim(wanted, lease_until) if wanted else []
         unit.attempts.update((row.reference, row) for row in mine)
@@ -242,7 +245,8 @@ def stranger(unit: Unit, command: Stranger) -> None:
 
 def due_incidents(unit: Unit, command: Due) -> list[int]:
     """Let every due deadline pass, the most severe incident first; return which incidents were looked at."""
-    found = [i for i in unit.tx.due(unit.now, command.limit + len(command.skip)) if i.number not in command.skip]
+    found = unit.tx.due(unit.now, command.limit + len(command.skip), take=True)
+    found = [incident for incident in found if incident.number not in command.skip]
     unit.know({incident.number: incident for incident in found})
     return [incident.number for incident in found]
 

@@ -117,6 +117,49 @@ class Surroundings:
         self.keep()
         self._due = dict.fromkeys(quiet)
 
+    def learn(self, records: Iterable[AlertRecord], incidents: Mapping[int, Incident], now: datetime) -> None:
+        """Take in alerts as other nodes left them; `incidents` are the open ones that they are in.
+
+        Called where a transaction begins. It is committed already, so nothing takes it back; who would be paged now and
+        is not, and who depends on what has changed, is looked at again.
+        """
+        known = list(records)
+        for record in known:
+            self._relearn(record, now)
+            place, incident = place_of(record), incidents.get(record.incident)
+            if not record.firing or record.severity is None or incident is None:
+                self.settled(place)
+            else:
+                self.paged(record, incident)
+        for record in known:
+            if record.firing:
+                verdict = evaluate(self._ruleset, record, now, self)
+                self.judged(record, verdict)
+                if verdict.severity is not None and record.severity is None:
+                    self._look_at((place_of(record),))
+            else:
+                self._quiet.put(place_of(record), {})
+                self._asking.put(place_of(record), {})
+        self._asks.clear()  # whoever judged it asks
+        self._log.clear()
+
+    def _relearn(self, record: AlertRecord, now: datetime) -> None:
+        """Count an alert as it is now, beginnings of its episodes that are not counted yet included."""
+        wanted = dict.fromkeys(self._scopes(record))
+        before = {
+            scope: self._outcomes(scope, now)
+            for scope in dict.fromkeys((*wanted, *self._firing.keys_of(place_of(record))))
+        }
+        for scope in wanted:
+            group = self._begun.setdefault(scope, [])
+            fresh = [Beginning(at, record.alert.labels) for at in record.starts]
+            group += [beginning for beginning in fresh if beginning not in group]
+            group.sort(key=lambda beginning: beginning.at)
+            del group[:-BEGUN_MAX]
+        self._firing.put(place_of(record), wanted if record.firing else {})
+        for scope, outcomes in before.items():
+            self._compare(scope, now, outcomes, record)
+
     # ------------------------------------------------------------------------------------------- one transaction
 
     def mark(self) -> int:
@@ -225,13 +268,15 @@ class Surroundings:
             self._turn()
             self._look_at(self._quiet.of(name))
 
-    def closed(self, numbers: Collection[int]) -> None:
-        """Incidents are over: their alerts keep nobody quiet, though they may still fire."""
+    def closed(self, numbers: Collection[int]) -> list[Place]:
+        """Incidents are over: their alerts keep nobody quiet, though they may still fire. Return those alerts."""
         over = [
             place for _, group in self._causes.items() for place, cause in group.items() if cause.incident in numbers
         ]
-        for place in dict.fromkeys(over):
+        places = list(dict.fromkeys(over))
+        for place in places:
             self.settled(place)
+        return places
 
     def answered(self, query: str, value: float | None, now: datetime) -> None:
         """Prometheus has answered (None: not with a number): whoever waits for it is looked at again."""

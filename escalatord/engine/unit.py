@@ -55,6 +55,8 @@ class Unit:
         self.changed_attempts: dict[str, OutboxRow] = {}
         self.withdrawals: list[tuple[int, str]] = []
         self.closed: list[int] = []
+        self.settled: list[tuple[str, str]] = []
+        """Alerts that keep nobody quiet any more because their incident is over."""
         self.broken: list[tuple[int, str]] = []
         self._undo: list[tuple[dict[object, object], object, object]] = []
         self._marks: tuple[int, int, int, int] = (0, 0, 0, 0)
@@ -221,6 +223,8 @@ class Unit:
             tx.release_codes(number, self.now)
         if self.changed_alerts:
             tx.save_alerts([(self.alerts[key], verdict) for key, verdict in self.changed_alerts.items()])
+        if tx.standing.now is not None and self.around.needed:
+            tx.nodes.tell(dict.fromkeys([*self.changed_alerts, *self.settled]), self.now)
         for source, seen in groupby(sorted(self.seen_alerts), itemgetter(0)):
             tx.touch_alerts(source, [fingerprint for _source, fingerprint in seen], self.now)
         self.outbox = rows

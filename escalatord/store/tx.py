@@ -14,22 +14,36 @@ from escalatord.core.incident import Attempt, Incident, State
 from escalatord.core.policy import Policy
 from escalatord.core.rules import AlertRecord
 from escalatord.core.schedule import Override
+from escalatord.core.values import replace
 from escalatord.store import alerts, answers, incidents, journal, outbox, runtime
 from escalatord.store.alerts import Judged
 from escalatord.store.incidents import ConflictError, OpenCount
+from escalatord.store.nodes import Nodes
 from escalatord.store.rows import CodeRow, DeadLetter, JournalEntry, JournalRow, LinkRow, OutboxRow, TokenRow
+from escalatord.store.sql import is_aborted
+from escalatord.store.standing import ALONE, Standing
 
 __all__ = ["ConflictError", "Tx"]
 
 
 class Tx:
-    """A transaction in progress. Instants are aware; lists and dicts handed out belong to the caller."""
+    """A transaction in progress. Instants are aware; lists and dicts handed out belong to the caller.
 
-    __slots__ = ("_connection", "_heads")
+    `standing` is where it stands among several nodes, `nodes` what it hears of them.
+    """
 
-    def __init__(self, connection: Connection) -> None:
+    __slots__ = ("_connection", "_heads", "nodes", "standing")
+
+    def __init__(self, connection: Connection, standing: Standing = ALONE) -> None:
         self._connection = connection
         self._heads: journal.Heads = {}
+        self.standing = standing
+        self.nodes = Nodes(connection, standing.chain)
+
+    @property
+    def is_aborted(self) -> bool:
+        """Return whether the database takes no more statements in this transaction because one has failed."""
+        return is_aborted(self._connection)
 
     # incidents
 
@@ -41,9 +55,12 @@ class Tx:
         """Return the open (not resolved) incidents by key."""
         return incidents.load_open(self._connection, keys)
 
-    def due(self, now: datetime, limit: int) -> list[Incident]:
-        """Return open incidents whose deadline has come, the most severe first, then the longest overdue."""
-        return incidents.due(self._connection, now, limit)
+    def due(self, now: datetime, limit: int, *, take: bool = False) -> list[Incident]:
+        """Return open incidents whose deadline has come, the most severe first, then the longest overdue.
+
+        `take` leaves out those that another node is working on, and keeps others off these until this one ends.
+        """
+        return incidents.due(self._connection, now, limit, take=take)
 
     def next_due(self) -> datetime | None:
         """Return the earliest deadline of any open incident or alert."""
@@ -85,9 +102,9 @@ class Tx:
         """Remember that these alerts were told again at `at`."""
         alerts.touch(self._connection, source, fingerprints, at)
 
-    def due_alerts(self, now: datetime, limit: int) -> list[AlertRecord]:
-        """Return alerts that the rules asked to see again by `now`, the longest overdue first."""
-        return alerts.due(self._connection, now, limit)
+    def due_alerts(self, now: datetime, limit: int, *, take: bool = False) -> list[AlertRecord]:
+        """Return alerts that the rules asked to see again by `now`, the longest overdue first; `take` as in `due`."""
+        return alerts.due(self._connection, now, limit, take=take)
 
     def verdict_of(self, source: str, fingerprint: str) -> dict[str, Any] | None:
         """Return the last verdict on an alert as JSON values, reasons included."""
@@ -108,7 +125,13 @@ class Tx:
     # journal
 
     def append(self, entries: Sequence[JournalEntry]) -> int:
-        """Append entries, chained by incident; return the number of the last one."""
+        """Append entries, chained by incident; return the number of the last one.
+
+        Those of incident 0 go to the chain of this process.
+        """
+        chain = self.standing.chain
+        if chain:
+            entries = [entry if entry.incident else replace(entry, incident=chain) for entry in entries]
         return journal.append(self._connection, self._heads, entries)
 
     def journal_of(self, incident: int) -> list[JournalRow]:
@@ -137,9 +160,14 @@ class Tx:
         """Withdraw what still waits and demands an answer on `track` ("" = on all); return the references."""
         return outbox.withdraw(self._connection, incident, track, result)
 
-    def outbox_pending(self, now: datetime, limit_per_lane: Mapping[str, int]) -> list[OutboxRow]:
-        """Return what may be sent now, at most so many of each lane: higher rank first, then the longest due."""
-        return outbox.pending(self._connection, now, limit_per_lane)
+    def outbox_pending(
+        self, now: datetime, limit_per_lane: Mapping[str, int], *, take: bool = False
+    ) -> list[OutboxRow]:
+        """Return what may be sent now, at most so many of each lane: higher rank first, then the longest due.
+
+        `take` as in `due`.
+        """
+        return outbox.pending(self._connection, now, limit_per_lane, take=take)
 
     def outbox_claim(self, rows: Sequence[OutboxRow], lease_until: datetime) -> list[OutboxRow]:
         """Mark as `sending` those of `rows` that nobody claimed or settled since they were read."""

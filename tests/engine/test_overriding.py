@@ -184,7 +184,7 @@ def test_a_swap_may_look_further_ahead(batch):
 def test_what_was_not_committed_is_not_in_force(batch, monkeypatch):
     """When the disk fails after everything was decided, nobody is on call who is not stored as such."""
 
-    def fail(work):
+    def fail(work, **more):
         def then_fail(tx):
             work(tx)
             raise StoreUnavailableError("the disk is away")
