@@ -41,7 +41,7 @@ class Lease:
         return self._until < inf
 
     def prolong(self, asked_at: float) -> None:
-        """Take note that the database prolonged the lease, asked at `asked_at` (monotonic); one that was over is new."""
+        """Take note that the database prolonged it, asked at `asked_at` (monotonic). One that was over begins anew."""
         if self.is_limited and asked_at > self._until:
             self.term += 1
         self._until = max(asked_at + LEASE_SECONDS, self._until if self.is_limited else 0.0)

@@ -9,6 +9,7 @@
 - Settings travel with the connection and are the same after every reconnection. What a commit returned is on the disk.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
@@ -16,7 +17,6 @@ from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
 
 from escalatord.errors import EscalatordError, StoreRefusedError, StoreUnavailableError
-from escalatord.store import migrate
 from escalatord.store.codec import from_micros
 from escalatord.store.incidents import ConflictError
 from escalatord.store.standing import Standing
@@ -48,13 +48,12 @@ WIRE: dict[str, Any] = {
     "tcp_user_timeout": 5000,
     "application_name": "escalatord",
 }
-NOW = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint"
-BEGIN_WRITING = f"""
-BEGIN ISOLATION LEVEL REPEATABLE READ;
-LOCK TABLE counters IN {{mode}} MODE;
-SELECT {NOW}, coalesce((SELECT value FROM counters WHERE name = 'world'), 0), pg_current_xact_id()
-"""
-SHARED, EXCLUSIVE = BEGIN_WRITING.format(mode="ROW SHARE"), BEGIN_WRITING.format(mode="EXCLUSIVE")
+BEGIN_WRITING = (
+    "BEGIN ISOLATION LEVEL REPEATABLE READ; LOCK TABLE counters IN %s MODE; "
+    "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, "
+    "coalesce((SELECT value FROM counters WHERE name = 'world'), 0), pg_current_xact_id()"
+)
+SHARED, EXCLUSIVE = BEGIN_WRITING % "ROW SHARE", BEGIN_WRITING % "EXCLUSIVE"
 BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 IDLE, IN_TRANSACTION = 0, 2
 
@@ -110,8 +109,8 @@ class Postgres:
         """Return the engine that reads."""
         return _engine(self._url, {"default_transaction_read_only": "on"})
 
-    def prepare(self, connection: Connection) -> None:
-        """Check the server; bring the schema up to date, one node at a time."""
+    def prepare(self, connection: Connection, make: Callable[[Connection], object]) -> None:
+        """Check the server; let `make` bring the schema up to date, one node at a time."""
         self._check(connection)
         with connection.begin():
             run(
@@ -119,7 +118,7 @@ class Postgres:
                 f"BEGIN; SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = '{MIGRATION_SECONDS_MAX}s'",
             )
             run(connection, f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
-            migrate.prepare(connection)
+            make(connection)
 
     def opened(self) -> None:
         """Do nothing: the room is the server's."""

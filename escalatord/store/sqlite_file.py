@@ -1,12 +1,13 @@
 """SQLite as what a store stands on: one file, one process, and a little room kept for the day the disk is full."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from escalatord.errors import EscalatordError, StoreRefusedError, StoreUnavailableError
-from escalatord.store import migrate, pragmas
+from escalatord.store import pragmas
 from escalatord.store.disk import Ballast, ProcessLock, refuse_network_file_system
 from escalatord.store.standing import ALONE, Standing
 
@@ -54,12 +55,12 @@ class SqliteFile:
         """Return the engine that reads."""
         return pragmas.reader(self._url, self._busy_seconds)
 
-    def prepare(self, connection: Connection) -> None:
-        """Check that the settings were taken; bring the schema up to date."""
+    def prepare(self, connection: Connection, make: Callable[[Connection], object]) -> None:
+        """Check that the settings were taken; let `make` bring the schema up to date."""
         pragmas.check(connection, durable=self._durable)
         connection.rollback()
         with connection.begin():
-            migrate.prepare(connection)
+            make(connection)
 
     def opened(self) -> None:
         """Hold room back."""

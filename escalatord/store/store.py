@@ -17,7 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError
 
 from escalatord.core.values import replace
 from escalatord.errors import EscalatordError, StoreRefusedError, StoreUnavailableError
-from escalatord.store import pragmas
+from escalatord.store import migrate, pragmas
 from escalatord.store.disk import BALLAST_BYTES
 from escalatord.store.incidents import ConflictError
 from escalatord.store.sqlite_file import SqliteFile
@@ -56,8 +56,8 @@ class Database(Protocol):
         """Return a new engine that reads and can change nothing."""
         ...
 
-    def prepare(self, connection: Connection) -> None:
-        """Check that it keeps its promises, and bring the schema up to date."""
+    def prepare(self, connection: Connection, make: Callable[[Connection], object]) -> None:
+        """Check that it keeps its promises, and let `make` see to the schema in a transaction of its own."""
         ...
 
     def opened(self) -> None:
@@ -146,15 +146,15 @@ class Store:
         """
         return self.database.short_of_room
 
-    def open(self) -> None:
-        """Take the database: check the ground, lock out whom it cannot bear, bring the schema up to date.
+    def open(self, make: Callable[[Connection], object] = migrate.prepare) -> None:
+        """Take the database: check the ground, lock out whom it cannot bear, let `make` bring the schema up to date.
 
         Raise StoreRefusedError, with what to do, when it must not be used; StoreUnavailableError when it cannot now.
         """
         self.database.take()
         try:
             self._writer = self._connect(self.database.writer())
-            self.database.prepare(self._writer)
+            self.database.prepare(self._writer, make)
             self._reader = self._connect(self.database.reader())
         except DBAPIError as error:
             self.close()

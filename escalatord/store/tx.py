@@ -41,6 +41,11 @@ class Tx:
         self.nodes = Nodes(connection, standing.chain)
 
     @property
+    def connection(self) -> Connection:
+        """Return the connection, for what is about the whole database and not about any family of tables."""
+        return self._connection
+
+    @property
     def is_aborted(self) -> bool:
         """Return whether the database takes no more statements in this transaction because one has failed."""
         return is_aborted(self._connection)

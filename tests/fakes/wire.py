@@ -2,16 +2,9 @@
 
 import asyncio
 import contextlib
-from enum import StrEnum
+from typing import Self
 
 CHUNK_BYTES = 64 * 1024
-
-
-class State(StrEnum):
-    """What the wire does with what it is given."""
-
-    WHOLE = "whole"
-    SILENT = "silent"
 
 
 class Wire:
@@ -25,7 +18,7 @@ class Wire:
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
 
-    async def __aenter__(self) -> "Wire":
+    async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self

@@ -49,14 +49,14 @@ def test_schema_version_is_the_last_migration():
 def schema_of_postgres(address, prepare) -> list[tuple[object, ...]]:
     """Return what a PostgreSQL schema holds after `prepare`: columns, indexes, sequences, constraints."""
     engine = create_engine(make_url(address).set(drivername="postgresql+psycopg"))
-    here = "current_schema()"
     asked = (
-        f"SELECT table_name, column_name, data_type, character_maximum_length, is_nullable, column_default IS NULL "
-        f"FROM information_schema.columns WHERE table_schema = {here} ORDER BY 1, 2",
-        f"SELECT tablename, indexname, replace(indexdef, schemaname || '.', '') FROM pg_indexes "
-        f"WHERE schemaname = {here} ORDER BY 1, 2",
-        f"SELECT sequencename, data_type::text FROM pg_sequences WHERE schemaname = {here} ORDER BY 1",
-        f"SELECT conname, contype::text FROM pg_constraint WHERE connamespace = {here}::regnamespace ORDER BY 1",
+        """SELECT table_name, column_name, data_type, character_maximum_length, is_nullable, column_default IS NULL
+        FROM information_schema.columns WHERE table_schema = current_schema() ORDER BY 1, 2""",
+        """SELECT tablename, indexname, replace(indexdef, schemaname || '.', '') FROM pg_indexes
+        WHERE schemaname = current_schema() ORDER BY 1, 2""",
+        """SELECT sequencename, data_type::text FROM pg_sequences WHERE schemaname = current_schema() ORDER BY 1""",
+        """SELECT conname, contype::text FROM pg_constraint
+        WHERE connamespace = current_schema()::regnamespace ORDER BY 1""",
     )
     with engine.begin() as connection:
         prepare(connection)

@@ -1,6 +1,5 @@
 """Transactions: whole or not at all, on the disk when they return, and usable again after every trouble."""
 
-import os
 import signal
 import subprocess
 import sys
