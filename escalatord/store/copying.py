@@ -21,7 +21,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, LargeBinary, Table, column, func, insert, inspect, select, text
+from sqlalchemy import Connection, LargeBinary, Select, Table, column, func, insert, inspect, select, text
 from sqlalchemy import table as named
 
 from escalatord.errors import StoreRefusedError
@@ -61,7 +61,7 @@ SEQUENCES = {
     overrides.name: "overrides_id_seq",
 }
 # A sequence that was not used yet has no last value.
-_given = (
+_given: Select[Any] = (
     select(column("last_value")).select_from(named("pg_sequences")).where(column("schemaname") == func.current_schema())
 )
 
@@ -139,13 +139,6 @@ def restore(connection: Connection, path: Path) -> Copied:
     migrate.upgrade(connection)
     _go_on_from(connection, head["numbers"])
     return Copied(rows=counted)
-
-
-def counted(connection: Connection) -> Copied:
-    """Return how much there is in a database, as far as anybody asks."""
-    tables = (incidents, journal)
-    counts = {each.name: connection.execute(select(func.count()).select_from(each)).scalar_one() for each in tables}
-    return Copied(rows=counts)
 
 
 def chains(connection: Connection) -> list[int]:

@@ -74,6 +74,7 @@ TROUBLE = {
 REFUSED = {
     "28": "the database refuses this user or password",
     "3D": "there is no such database",
+    "3F": "there is no schema that this user may make tables in; run `escalatord migrate` as one who may",
     "42501": "this user may not do that; run `escalatord migrate` as one who may",
 }
 # What the client library says when no connection comes about has no code, and may hold names: only its kind is told on.

@@ -117,7 +117,7 @@ def test_codes_of_one_person_are_never_given_twice(pair):
 
 def test_every_deadline_passes_once(pair):
     """Forty incidents come due, both nodes look at once: each enters its second tier once."""
-    one, other = pair
+    one = pair[0]
     one.fire(*(f"Plain{number}" for number in range(40)))
     for node in pair:
         node.ahead = timedelta(minutes=6)
@@ -196,7 +196,7 @@ def test_a_dead_nodes_attempt_is_taken_over_when_its_lease_is_over(pair):
 
 def test_a_lease_is_prolonged_only_while_it_lasts(pair):
     """A sign of life carries on what is being sent; what was another's by then, or over, it leaves alone."""
-    one, other = pair
+    one = pair[0]
     one.fire("Plain")
     (page,) = one.claim(LANE, 9)
     node = one.store.read(lambda tx: tx.nodes.all())[0]
@@ -429,7 +429,10 @@ def test_a_connection_that_dies_in_a_transaction_costs_that_transaction(pair):
 def test_a_session_that_ended_while_nobody_used_it_is_not_even_noticed(pair):
     """A restart of the server between two batches costs nobody an answer."""
     one, other = pair
-    ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND usename = 'escalatord'"
+    ended = (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE pid <> pg_backend_pid() AND usename = 'escalatord'"
+    )
     other.store.write(lambda tx: tx.connection.execute(text(ended)).all())
     one.fire("Plain")
     assert states(one) == {"Plain": State.OPEN}

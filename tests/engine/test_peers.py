@@ -1,4 +1,4 @@
-"""Nodes and their figures: read from the journal when it is complete, the same on each, whatever the order of commits."""
+"""Nodes and their figures: read from the journal when it is complete, and so the same on each."""
 
 import asyncio
 from contextlib import asynccontextmanager

@@ -80,7 +80,7 @@ def test_everything_is_copied_and_numbers_go_on(store, elsewhere, tmp_path):
     other = opened(elsewhere, path)
     try:
         assert everything(store) == everything(other)
-        assert [0, 1, 2] == other.read(lambda tx: copying.chains(tx.connection))
+        assert other.read(lambda tx: copying.chains(tx.connection)) == [0, 1, 2]
         assert all(other.read(lambda tx: [tx.verify(number) for number in copying.chains(tx.connection)]))
         assert other.write(lambda tx: tx.next_numbers(1)) == [4], "three were given out, though two were used"
         assert other.write(lambda tx: tx.append([entry(1, "note")])) == 5
