@@ -31,7 +31,9 @@ from escalatord.engine.asking import Asker
 from escalatord.engine.batch import Batch, Written
 from escalatord.engine.commands import Arm, Changed, Command, Ingest, PeopleGone, Result
 from escalatord.engine.handlers import Due
+from escalatord.engine.known import KnownBodies
 from escalatord.engine.lease import Lease
+from escalatord.engine.poison import Poison
 from escalatord.errors import EscalatordError, StoreUnavailableError
 from escalatord.store.store import Store
 from escalatord.store.tx import Tx
@@ -46,8 +48,6 @@ DUE_AT_ONCE_MAX = 200
 WATCH_QUEUE_MAX = 1_000
 IDLE_SECONDS_MAX = 5.0
 STUCK_SECONDS = 30.0
-POISON_SECONDS = 30.0
-POISON_SECONDS_MAX = 3600.0
 RETRY_STORE_SECONDS = 1.0
 TAKEN_SECONDS = 0.1
 """How long to leave deadlines alone on which another node is working."""
@@ -99,6 +99,7 @@ class Engine:
         self._batch = Batch(store, ruleset, link_key)
         self.asker = Asker(self._enqueue)
         self.lease = Lease(clock)
+        self.known = KnownBodies()
         self._writer = thread("store-writer")
         self._reader = thread("store-reader")
         self._waiting: deque[_Waiting] = deque()
@@ -106,7 +107,7 @@ class Engine:
         self._wake_due = asyncio.Event()
         self._next_due: datetime | None = None
         self._watchers: set[asyncio.Queue[Changed]] = set()
-        self._poison: dict[int, tuple[datetime, float]] = {}
+        self._poison = Poison()
         self._last_tick = clock.monotonic()
         self._closing = False
         self.on_written: Callable[[Written], None] = lambda _written: None
@@ -197,7 +198,7 @@ class Engine:
     @property
     def quarantined(self) -> int:
         """Return how many incidents are put aside because their steps raised."""
-        return len(self._poisoned(self.clock.now()))
+        return len(self._poison.aside(self.clock.now()))
 
     # ---------------------------------------------------------------------------------------------------- life cycle
 
@@ -252,6 +253,7 @@ class Engine:
         gone = tuple(sorted(self.ruleset.people.keys() - ruleset.people.keys()))
         await loop.run_in_executor(self._writer, self._batch.swap, ruleset, now)
         await loop.run_in_executor(self._writer, self._batch.survey, now)
+        self.known.clear()
         await self._enqueue(Arm())
         if gone:
             await self._enqueue(PeopleGone(people=gone))
@@ -290,7 +292,7 @@ class Engine:
                     await self._idle(self._wake_due, min(wait, self._idle_seconds))
                 continue
             try:
-                looked_at = await self._enqueue(Due(limit=DUE_AT_ONCE_MAX, skip=self._poisoned(now)))
+                looked_at = await self._enqueue(Due(limit=DUE_AT_ONCE_MAX, skip=self._poison.aside(now)))
                 self._next_due = await self.read(lambda tx: tx.next_due())
             except StoreUnavailableError:
                 await self.clock.sleep(RETRY_STORE_SECONDS)
@@ -353,13 +355,16 @@ class Engine:
         return batch
 
     def _tell(self, batch: Sequence[_Waiting], written: Written) -> None:
+        if not self.shared:  # else other nodes may change an alert behind our back
+            commands = [waiting.command for waiting in batch]
+            self.known.take_in(commands, written.results, written.touched, self.clock.monotonic())
         for waiting, result in zip(batch, written.results, strict=True):
             if isinstance(result, EscalatordError):
                 _fail(waiting.future, result)
             elif not waiting.future.done():
                 waiting.future.set_result(result)
         for number in written.poisoned:
-            self._quarantine(number)
+            self._poison.put_aside(number, self.clock.now())
         if written.next_due is not None and (self._next_due is None or written.next_due < self._next_due):
             self._next_due = written.next_due
             self._wake_due.set()
@@ -368,15 +373,6 @@ class Engine:
         if written.changed or written.outbox or written.retries:
             news = Changed(incidents=written.changed, seq=written.seq, outbox=written.outbox, retries=written.retries)
             self.hear(news)
-
-    def _quarantine(self, number: int) -> None:
-        """Look at an incident whose step raised again later, each time later; everybody else is on time."""
-        _until, seconds = self._poison.get(number, (None, POISON_SECONDS / 2))
-        seconds = min(seconds * 2, POISON_SECONDS_MAX)
-        self._poison[number] = (self.clock.now() + timedelta(seconds=seconds), seconds)
-
-    def _poisoned(self, now: datetime) -> tuple[int, ...]:
-        return tuple(number for number, (until, _seconds) in self._poison.items() if until > now)
 
     def _avoid_spinning(self) -> None:
         """A deadline that stays due because its incident is quarantined must not keep the loop busy."""
