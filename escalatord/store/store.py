@@ -213,6 +213,7 @@ class Store:
             self._commit(connection)
         except DBAPIError as error:
             self._roll_back(connection)
+            _make_discreet(error)
             trouble = self.database.trouble(error, connection)
             if trouble is None:
                 raise
@@ -252,6 +253,13 @@ class Store:
     def _connect(self, engine: Engine) -> Connection:
         self._engines.append(engine)
         return engine.connect()
+
+
+def _make_discreet(error: DBAPIError) -> None:
+    """Keep only what an error says first: PostgreSQL goes on with the row that it is about, alert text and phones."""
+    for each in (error, error.orig):
+        if each is not None and each.args:
+            each.args = (str(each.args[0]).partition("\n")[0],)
 
 
 def _parsed(url: str) -> URL:

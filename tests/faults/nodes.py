@@ -22,6 +22,8 @@ from tests.faults.site import Row, Site, moments, site
 ALERTS_PER_SECOND = 4.0
 BETWEEN_DEATHS_SECONDS = (0.5, 2.0)
 CALM_SECONDS = 2.0
+# Long enough that something is always on its way when a node is stopped.
+SLOW_SECONDS = 0.5
 
 
 class Cluster(Site):
@@ -126,6 +128,7 @@ async def node_stays_dead(folder: Path) -> Row:
 async def node_is_stopped(folder: Path, times: int, seconds: float) -> Row:
     """Stop one node after the other for longer than a lease: what it held is the other's, and it takes back nothing."""
     async with cluster(folder) as here:
+        here.provider.thinks_seconds = SLOW_SECONDS
         load = here.load(ALERTS_PER_SECOND)
         posting = asyncio.create_task(load.run())
         for number in range(times):

@@ -1,13 +1,18 @@
 """What only PostgreSQL knows: settings that were taken, indexes that are used, and what its errors mean."""
 
+import traceback
+
 import psycopg
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import insert, make_url, text
+from sqlalchemy.exc import IntegrityError
 
 from escalatord.errors import StoreRefusedError, StoreUnavailableError
 from escalatord.store import postgres
 from escalatord.store.incidents import ConflictError
+from escalatord.store.sql import execute_many
 from escalatord.store.store import Store
+from escalatord.store.tables import settings
 from tests.store.samples import NOW
 from tests.store.test_pragmas import QUERIES
 
@@ -85,7 +90,7 @@ def test_no_query_reads_a_whole_table(store, monkeypatch, name):
 
 
 @pytest.mark.parametrize(
-    ("settings", "say"),
+    ("found", "say"),
     [
         ({"server_version_num": "120009"}, "too old"),
         ({"server_encoding": "LATIN1"}, "encoding LATIN1"),
@@ -93,12 +98,12 @@ def test_no_query_reads_a_whole_table(store, monkeypatch, name):
         ({"full_page_writes": "off"}, "full_page_writes"),
     ],
 )
-def test_a_server_that_cannot_keep_the_promise_is_refused(server, monkeypatch, settings, say):
+def test_a_server_that_cannot_keep_the_promise_is_refused(server, monkeypatch, found, say):
     """Told before the first page is lost."""
     run = postgres.run
 
     def pretend(connection, words):
-        return (settings[words[5:]],) if words.startswith("SHOW ") and words[5:] in settings else run(connection, words)
+        return (found[words[5:]],) if words.startswith("SHOW ") and words[5:] in found else run(connection, words)
 
     monkeypatch.setattr(postgres, "run", pretend)
     with pytest.raises(StoreRefusedError, match=say):
@@ -157,6 +162,15 @@ def test_errors_are_conflicts_trouble_or_defects(store, code, kind):
     if kind is not None:
         assert "hunter2" not in str(caught.value)
     assert store.write(lambda tx: tx.next_numbers(1)) != []
+
+
+@pytest.mark.parametrize("values", [[None], ["a", "b"]], ids=["a row that lacks something", "a key that is taken"])
+def test_what_was_to_be_written_is_in_no_error(store, values):
+    """PostgreSQL quotes the row it refuses; nothing of it reaches the error, its cause, or a traceback."""
+    rows = [{"name": "+34600000001", "value": value} for value in values]
+    with pytest.raises(IntegrityError) as caught:
+        store.write(lambda tx: execute_many(tx.connection, insert(settings), rows))
+    assert "600000001" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_who_waits_too_long_for_a_lock_is_told(store, server, monkeypatch):
