@@ -7,7 +7,7 @@ Instants are aware datetimes in UTC; elapsed time for sleeping and timeouts is m
 import asyncio
 import time
 from collections.abc import Coroutine
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -63,6 +63,37 @@ class HurriedClock:
     async def sleep(self, seconds: float) -> None:
         """Wait for `seconds` of hurried time."""
         await self._clock.sleep(seconds / self._speed)
+
+
+class FollowingClock:
+    """A clock that several machines agree on: it follows what it is told, and goes on by a clock that never jumps.
+
+    Until it is told for the first time it is the clock below it.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known: tuple[datetime, float] | None = None
+
+    def follow(self, at: datetime, asked_at: float) -> None:
+        """Take over an instant that was asked for at `asked_at` (monotonic) and has just been told."""
+        middle = (asked_at + self._clock.monotonic()) / 2
+        self._known = (at, middle)
+
+    def now(self) -> datetime:
+        """Return the instant that everybody agrees on."""
+        if self._known is None:
+            return self._clock.now()
+        at, told_at = self._known
+        return at + timedelta(seconds=self._clock.monotonic() - told_at)
+
+    def monotonic(self) -> float:
+        """Return seconds on a clock that never jumps."""
+        return self._clock.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for `seconds` of monotonic time."""
+        await self._clock.sleep(seconds)
 
 
 async def within(clock: Clock, seconds: float, work: Coroutine[Any, Any, T]) -> T:

@@ -12,7 +12,6 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -21,21 +20,22 @@ from aiohttp import web
 from structlog import get_logger
 
 from escalatord import __version__, log
-from escalatord.clock import Clock, HurriedClock, SystemClock
+from escalatord.clock import FollowingClock, HurriedClock, SystemClock
 from escalatord.config.files import fingerprint
 from escalatord.config.load import load
 from escalatord.config.redaction import secrets_of
 from escalatord.core.incident import Attempt
-from escalatord.core.readiness import people_by_readiness, reviews_overdue, seconds_to_gaps
 from escalatord.core.ruleset import Ruleset
 from escalatord.engine.auditor import Audit, run_audits
 from escalatord.engine.commands import Receipt, Remark
 from escalatord.engine.engine import Engine
 from escalatord.engine.ledger import Ledger
+from escalatord.engine.peers import Peers
 from escalatord.engine.seeding import Figures
 from escalatord.engine.written import Written
-from escalatord.errors import ConfigError, Finding, StoreUnavailableError
+from escalatord.errors import ConfigError, Finding, StoreRefusedError
 from escalatord.feeds import Feeds, remembered
+from escalatord.housekeeping import Housekeeping
 from escalatord.ingest.prometheus import Prometheus
 from escalatord.metrics import Metrics
 from escalatord.notify.channel import Channel, Outside
@@ -64,9 +64,6 @@ CHANNEL_MODULES: Mapping[tuple[str, str], str] = {
     ("webhook", "webhook"): "escalatord.notify.webhook",
 }
 SECRET_SETTING = "server_secret"  # noqa: S105 - the name of a setting
-HOUSEKEEPING_SECONDS = 5.0
-FAR_LOOK_SECONDS = 3600.0
-CLOCK_JUMP_SECONDS = 2.0
 
 logger = get_logger(component="daemon")
 
@@ -102,7 +99,7 @@ def run(options: Options, on_ready: Callable[[Ready], None] = lambda _ready: Non
     Raise ConfigError when the rules cannot be used, StoreRefusedError when the database cannot.
     """
     ruleset = load(options.rules).ruleset
-    clock = HurriedClock(SystemClock(), options.speed) if options.speed != 1.0 else SystemClock()
+    clock = FollowingClock(HurriedClock(SystemClock(), options.speed) if options.speed != 1.0 else SystemClock())
     log.configure(
         clock, sys.stderr, level=options.log_level, form=options.log_format, secrets=list(secrets_of(ruleset))
     )
@@ -122,18 +119,18 @@ class Daemon:
 
     options: Options
     ruleset: Ruleset
-    clock: Clock
+    clock: FollowingClock
     supervisor: Supervisor = field(default_factory=Supervisor)
     store: Store = field(init=False)
     engine: Engine = field(init=False)
     feeds: Feeds = field(init=False)
     figures: Figures = field(init=False)
+    peers: Peers = field(init=False)
     metrics: Metrics = field(init=False)
     switchboard: Switchboard | None = field(init=False, default=None)
     sender: Sender = field(init=False)
     outside: Outside = field(init=False)
     stop: asyncio.Event = field(init=False)
-    looked_far_for: tuple[object, ...] = ()
 
     async def run(self, on_ready: Callable[[Ready], None]) -> None:
         """Start, serve until told to stop, end in order: intake, sends, figures, store."""
@@ -142,11 +139,13 @@ class Daemon:
         self.store = Store(self.options.storage_url)
         self.store.open()
         try:
-            secret = self.store.write(_server_secret)
+            if self.store.shared and self.options.speed != 1.0:
+                raise StoreRefusedError("only a clock of one's own can be hurried; use sqlite:////path/to/file")
+            secret = self.store.settle(_server_secret)
             self._build(secret)
-            await self.engine.start()
+            await self.peers.join()
+            await self.engine.start(beside_others=self.peers.others_alive())
             await self.figures.seed(self.engine)
-            self.metrics.seeded = True
             runner = web.AppRunner(build_app(self._parts(secret)), **RUNNER_OPTIONS)
             await runner.setup()
             try:
@@ -173,6 +172,7 @@ class Daemon:
             finally:
                 await runner.cleanup()
                 await self.sender.close()
+                await self.peers.leave()
                 await self.engine.close()
         finally:
             self.store.close()
@@ -188,6 +188,7 @@ class Daemon:
         self.engine = Engine(self.store, ruleset, self.clock, link_key=secret)
         self.feeds = Feeds(self.engine)
         self.figures = Figures(Ledger())
+        self.peers = Peers(self.engine, self.figures, self.clock, __version__)
         self.metrics = Metrics(self.figures.ledger, version=__version__, python_version=platform.python_version())
         self.metrics.prepare(self.ruleset)
         self.metrics.prepare_source(BUILT_IN_SOURCE.name)
@@ -199,7 +200,9 @@ class Daemon:
         self.sender = Sender(self.engine, channels, self.clock, self.metrics, external_url)
 
     def _open_switchboard(self) -> None:
-        path = self.store.path.with_name(self.store.path.name + ".sim.jsonl")
+        # beside a database that is no file there is no place for them: simulated phones forget
+        path = self.store.database.path
+        path = path.with_name(path.name + ".sim.jsonl") if path is not None else None
         self.switchboard = Switchboard(clock=self.clock, on_receipt=self._receipt, path=path)
 
     def _parts(self, secret: bytes) -> WebParts:
@@ -213,12 +216,13 @@ class Daemon:
             links=Links(engine, secret),
             chat=ChatAction(engine),
             switchboard=self.switchboard,
-            metrics=lambda accept: self.metrics.expose(accept) if self.metrics.seeded else None,
+            metrics=lambda accept: self.metrics.expose(accept) if self.figures.caught_up else None,
             observe=self.metrics.http_request,
             observe_ingest=self.metrics.ingested,
             count_alerts=self.metrics.alerts,
             reload=self.reload if self.options.enable_lifecycle else None,
             channels_up=lambda: self.sender.up,
+            nodes=lambda: (self.peers.own, self.peers.known),
             examples=find_examples(self.options.rules),
             answer_chat=reply,
         )
@@ -229,10 +233,14 @@ class Daemon:
             "deadlines": self.engine.run_deadlines(),
             "sender": self.sender.run(),
             "auditor": run_audits(self.engine, self.clock, self._audited),
-            "housekeeping": self._keep_house(),
+            "housekeeping": Housekeeping(
+                self.engine, self.figures, self.metrics, self.clock, lambda: self.peers.known
+            ).run(),
             "asking": Prometheus(self.engine).run(),
             "calendars": self.feeds.run(),
         }
+        if self.store.shared:
+            loops["peers"] = self.peers.run()
         if self.options.auto_reload_seconds > 0:
             loops["auto-reload"] = self._watch_files()
         return loops.items()
@@ -260,6 +268,8 @@ class Daemon:
 
     def _written(self, written: Written) -> None:
         self.figures.written(written)
+        late = max((seconds for _kind, seconds in written.lateness), default=0.0)
+        self.peers.lateness_seconds = max(late, self.peers.lateness_seconds)
         self.metrics.committed(written)
 
     async def _receipt(self, reference: str, status: Attempt, reason: str, provider_id: str) -> None:
@@ -270,41 +280,6 @@ class Daemon:
         self.metrics.show_open(audit.open_counts, audit.at)
         if audit.passed:
             self.supervisor.alive()
-
-    async def _keep_house(self) -> None:
-        """Gauges that no commit moves, and the checkpoint of the figures, every few seconds."""
-        looked_far_at = float("-inf")
-        wall, monotonic = self.clock.now(), self.clock.monotonic()
-        while True:
-            now, elapsed = self.clock.now(), self.clock.monotonic()
-            jump = (now - wall).total_seconds() - (elapsed - monotonic)
-            wall, monotonic = now, elapsed
-            try:
-                if abs(jump) > CLOCK_JUMP_SECONDS:
-                    # no loop sleeps longer than 5 s, so every deadline is judged by the new time already
-                    logger.warning("the clock jumped", seconds=round(jump, 3))
-                    await self.engine.submit(Remark(kind="clock_jump", body={"seconds": round(jump, 3)}))
-                self.metrics.show_open(await self.engine.read(lambda tx: tx.count_open()), now)
-                await self.figures.keep(self.engine)
-                # by identity: an override, a calendar that changed and new rules each make another one of these
-                known = (self.engine.ruleset, self.engine.world.overrides)
-                same = all(one is other for one, other in zip(known, self.looked_far_for, strict=False))
-                if elapsed - looked_far_at > FAR_LOOK_SECONDS or not same:
-                    looked_far_at, self.looked_far_for = elapsed, known
-                    await self._look_far(now)
-            except StoreUnavailableError as error:
-                logger.warning("cannot keep house", error=str(error))
-            await self.clock.sleep(HOUSEKEEPING_SECONDS)
-
-    async def _look_far(self, now: datetime) -> None:
-        """Show what lies ahead: gaps in schedules, people who cannot be reached, rules past their review."""
-        ruleset = self.engine.ruleset
-        overrides, unreachable = await self.engine.read(lambda tx: (tuple(tx.overrides(now)), tx.unreachable()))
-        gaps = await asyncio.to_thread(seconds_to_gaps, ruleset, now, overrides)
-        for schedule, seconds in gaps.items():
-            self.metrics.schedule_next_gap_seconds.labels(schedule).set(seconds)
-        self.metrics.show_people(people_by_readiness(ruleset, unreachable))
-        self.metrics.rules_review_overdue.set(reviews_overdue(ruleset, now))
 
     async def reload(self) -> tuple[Finding, ...]:
         """Parse, check, swap; with findings the old rules stay. Running incidents keep their pinned policies."""

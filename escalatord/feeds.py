@@ -28,9 +28,10 @@ from escalatord.config.ical_apart import booked_from, command, question
 from escalatord.core.ruleset import Ruleset
 from escalatord.core.schedule import Feed, Schedule, Shift
 from escalatord.core.values import replace
-from escalatord.engine.commands import Remark, RememberFeed
+from escalatord.engine.commands import Remark
 from escalatord.engine.engine import Engine
 from escalatord.engine.overriding import FEED_SETTING
+from escalatord.engine.wishes import RememberFeed
 from escalatord.errors import StoreUnavailableError
 from escalatord.store.tx import Tx
 

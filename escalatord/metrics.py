@@ -84,13 +84,12 @@ class Committed(Protocol):
 class Metrics:
     """All families. Counters and histograms are public and used directly; the rest is told by methods.
 
-    `figures` is the journal's ledger. Until `seeded` is set nothing should be scraped: counters would seem to fall.
+    `figures` is the journal's ledger. Until it has caught up nothing should be scraped: counters would seem to fall.
     """
 
     def __init__(self, figures: Figures, *, version: str, revision: str = "", python_version: str = "") -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call] # the library's own
         self.registry = CollectorRegistry()
-        self.seeded = False
         self._incidents = IncidentFigures(figures)
         self._figures = figures
         self._ruleset: Ruleset | None = None
@@ -212,6 +211,11 @@ class Metrics:
             if now is not None:
                 self._oldest.labels(*labels).set(max(0.0, (now - opened_at).total_seconds()))
 
+    def show_nodes(self, *, alive: int, lost: int) -> None:
+        """Tell how many nodes share the database: those that give signs of life, and those that stopped doing so."""
+        self._nodes.labels("alive").set(alive)
+        self._nodes.labels("lost").set(lost)
+
     def show_people(self, readiness: Mapping[str, int]) -> None:
         """Tell how many people are ready, partly (some method is dead) or unreachable."""
         for word in READINESS:
@@ -308,6 +312,10 @@ class Metrics:
         self._people = self._gauge("people", "People by whether their contact methods work" + CLUSTER, "readiness")
         self.show_people({})
         self.rules_review_overdue = self._gauge("rules_review_overdue", "Rules past their date of review" + CLUSTER)
+        self._nodes = self._gauge(
+            "nodes", "Nodes on this database: alive, or lost within the last day without a word" + CLUSTER, "state"
+        )
+        self.show_nodes(alive=1, lost=0)
         self._audited_at = self._gauge("last_audit_timestamp_seconds", "When the last audit ended" + NODE)
         self._overdue = self._gauge("timers_overdue", "Timers more than 15 s late at the last audit" + NODE)
         self._journal_intact = self._gauge("journal_intact", "1 while the hash chains checked so far hold" + NODE)

@@ -130,6 +130,21 @@ FAMILIES: Mapping[str, Mapping[str, Verb]] = {
             "Take services over from Backstage or a table.",
             "escalatord catalog import catalog-info.yaml --rules rules --diff",
         ),
+        "backup": Verb(
+            "backup:backup",
+            "Save the whole database to a file, beside a daemon at work.",
+            "escalatord backup night.jsonl.gz --storage.path escalatord.db",
+        ),
+        "restore": Verb(
+            "backup:restore",
+            "Make the database of a backup in an empty one, of either kind.",
+            "escalatord restore night.jsonl.gz --storage.url postgresql:///escalatord",
+        ),
+        "migrate": Verb(
+            "backup:migrate_",
+            "Bring the database to the schema of this release.",
+            "escalatord migrate --storage.url postgresql:///escalatord",
+        ),
         "token": Verb(
             "token:token",
             "Make, list and revoke API tokens.",

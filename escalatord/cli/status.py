@@ -1,6 +1,6 @@
 """`escalatord status`: one screen for the question "is everything all right?"."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -47,8 +47,19 @@ def screen(found: Mapping[str, Any]) -> Iterator[str]:
     more = found["unacknowledged"] + found["acknowledged"] - len(found["incidents"])
     if more > 0:
         yield f"  … and {more} more: escalatord ls --state active"
+    yield from _nodes(found.get("nodes", []))
     yield "on call"
     yield from duty(found["oncall"])
+
+
+def _nodes(nodes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a line for each node that shares the database; none when the daemon is alone with its own."""
+    if nodes:
+        yield "nodes"
+    for node in nodes:
+        late = f"deadlines {node['lateness_seconds']:.1f} s late" if node["lateness_seconds"] >= 1 else "on time"
+        state = late if node["alive"] else "NO SIGN OF LIFE"
+        yield output.cut(f"  {output.clean(node['id'], 48)}  {state}  {node['version']}", output.COLUMNS_MAX)
 
 
 def _counted(found: Mapping[str, Any]) -> str:

@@ -71,7 +71,9 @@ def create(name: str, role: str, storage_url: str | None, storage_path: Path | N
     else:
         output.say(secret)
         click.echo(
-            f"Made {name} ({role}) in {place}. It is not shown again: keep it in a file with mode 600.", err=True
+            f"Made {name} ({role}) in {make_url(place).render_as_string(hide_password=True)}. "
+            "It is not shown again: keep it in a file with mode 600.",
+            err=True,
         )
 
 
@@ -108,13 +110,14 @@ def written(url: str, work: Callable[[Tx], T], *, new: bool = False) -> T:
     """Run `work` in one transaction on the database, beside a daemon that has it open or alone; `new` may make it."""
     try:
         store = Store(url)
-        if not new and not store.path.is_file():
-            raise NegativeError(f"There is no database {store.path}. Give --storage.path as the daemon has it.")
-        if _in_use(store.path):
+        path = store.database.path
+        if path is not None and not new and not path.is_file():
+            raise NegativeError(f"There is no database {path}. Give --storage.path as the daemon has it.")
+        if path is not None and _in_use(path):
             return _beside(url, work)
         store.open()
         try:
-            return store.write(work)
+            return store.settle(work)
         finally:
             store.close()
     except (StoreRefusedError, StoreUnavailableError) as error:

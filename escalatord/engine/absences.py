@@ -10,8 +10,8 @@ from datetime import datetime, timedelta
 
 from escalatord.core.away import Away
 from escalatord.core.values import replace
-from escalatord.engine.commands import Absence, AbsenceReason, AddAway, CancelAway
 from escalatord.engine.unit import Unit
+from escalatord.engine.wishes import Absence, AbsenceReason, AddAway, CancelAway
 from escalatord.store.codec import from_micros, to_micros
 from escalatord.store.tx import Tx
 
@@ -75,6 +75,7 @@ def _keep(unit: Unit, person: str, spans: Iterable[Away]) -> None:
     kept = tuple(spans)
     rows = [[to_micros(one.start), to_micros(one.end), one.why, one.by] for one in kept]
     unit.tx.set_setting(AWAY_SETTING + person, json.dumps(rows, separators=(",", ":")))
+    unit.tx.turn_world()
     others = (one for one in unit.world.away if one.person != person)
     unit.world = replace(unit.world, away=(*others, *kept))
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import assert_never
 
@@ -11,22 +11,15 @@ from structlog import get_logger
 
 from escalatord.core.incident import Incident, State
 from escalatord.core.policy import Policy
-from escalatord.core.rules import OWN_SOURCE, AlertRecord
+from escalatord.core.rules import OWN_SOURCE
 from escalatord.core.ruleset import Ruleset, World
 from escalatord.core.values import replace
 from escalatord.engine import claiming, duty, handlers, intake, own_alerts, suppressing
-from escalatord.engine.absences import load_away
 from escalatord.engine.commands import (
-    AddAway,
-    AddOverride,
-    AddSilence,
     Answer,
     Arm,
-    CancelAway,
-    CancelOverride,
     Claim,
     Command,
-    ExpireSilence,
     Ingest,
     Ingested,
     Measured,
@@ -35,28 +28,32 @@ from escalatord.engine.commands import (
     RaiseIncident,
     Receipt,
     Remark,
-    RememberFeed,
     Stranger,
-    SwapShifts,
     Unreachable,
 )
 from escalatord.engine.handlers import ANSWERABLE_KINDS, Due
+from escalatord.engine.hearing import Hearing, read_again
 from escalatord.engine.page_counts import PageCounts, wanted
 from escalatord.engine.surroundings import Surroundings
 from escalatord.engine.unit import Unit
+from escalatord.engine.wishes import (
+    AddAway,
+    AddOverride,
+    AddSilence,
+    CancelAway,
+    CancelOverride,
+    ExpireSilence,
+    RememberFeed,
+    SwapShifts,
+)
 from escalatord.engine.written import CommandFailedError, Written, joined, nothing
 from escalatord.errors import StoreUnavailableError
 from escalatord.store.incidents import ConflictError
-from escalatord.store.store import Store
+from escalatord.store.store import ALONE_FROM_TRY, CONFLICT_TRIES_MAX, Store
 from escalatord.store.tx import Tx
 
-CONFLICT_TRIES_MAX = 5
 OPEN_LOOKED_THROUGH_MAX = 10_000
 POLICIES_KEPT_MAX = 10_000
-QUIETS_SETTING = "rules_keep_quiet"
-"""The setting that says whether the rules in force last could keep an alert quiet that would page without them."""
-ALERTS_SURVEYED_MAX = 200_000
-"""Past it the oldest are not counted by rules that count, and keep nobody quiet; a warning says so."""
 
 log = get_logger(component="engine")
 
@@ -69,6 +66,7 @@ class Batch:
         self._link_key = link_key
         self.world = World(ruleset=ruleset, policies={policy.hash: policy for policy in ruleset.policies.values()})
         self.around = Surroundings(ruleset)
+        self.hearing = Hearing()
         self._pinned: set[str] = set()
         self._counts = PageCounts()
 
@@ -79,10 +77,7 @@ class Batch:
 
     def refresh(self, now: datetime) -> None:
         """Read again what changes at run time: overrides, unreachable addresses, who is away, silences."""
-        overrides, unreachable, away, silences = self._store.read(
-            lambda tx: (tuple(tx.overrides(now)), tx.unreachable(), load_away(tx, now), tx.silences(now))
-        )
-        self.world = replace(self.world, overrides=overrides, unreachable=unreachable, away=away)
+        self.world, silences = self._store.write(lambda tx: read_again(tx, self.world, now))
         self.around.silence(silences)
         self.around.keep()
 
@@ -96,13 +91,13 @@ class Batch:
         """Run commands in one transaction and return what they came to.
 
         Raise StoreUnavailableError when nothing was committed. When another node changed the same incident, the whole
-        batch is read and decided again.
+        batch is read and decided again; the later tries keep other nodes waiting, so that they cannot lose.
         """
-        for left in reversed(range(CONFLICT_TRIES_MAX)):
+        for tried in range(CONFLICT_TRIES_MAX):
             try:
-                written, world = self._write(commands, now)
+                written, world = self._write(commands, now, alone=tried >= ALONE_FROM_TRY)
             except ConflictError:
-                if not left:
+                if tried == CONFLICT_TRIES_MAX - 1:
                     raise StoreUnavailableError("other nodes change the same incidents; try again") from None
             except SQLAlchemyError as error:
                 # something in this batch cannot be written: find it by writing each command by itself
@@ -118,40 +113,25 @@ class Batch:
 
     def survey(self, now: datetime) -> None:
         """Build what rules look at beside an alert anew: at a start, and with other rules; in the writer thread."""
-        ruleset = self.ruleset
-        fresh = Surroundings(ruleset)
-        quiets = "1" if fresh.cause_names or ruleset.suppress else ""
+        self._store.write(lambda tx: self.hearing.survey(tx, self.ruleset, self.around, tx.standing.now or now))
 
-        def known(tx: Tx) -> tuple[list[AlertRecord], dict[int, Incident]]:
-            since = now - timedelta(seconds=max(fresh.window_seconds, fresh.storms.window_seconds))
-            # what was quiet until now by rules that are gone has to be looked at, also after a restart
-            before = tx.setting(QUIETS_SETTING) or ""
-            if before != quiets:
-                tx.set_setting(QUIETS_SETTING, quiets)
-            if not (fresh.needed or fresh.storms.window_seconds or before or self.around.silences()):
-                return [], {}
-            records = tx.alerts_since(since, ALERTS_SURVEYED_MAX)
-            return records, tx.load({record.incident for record in records if record.incident})
-
-        records, incidents = self._store.write(known)
-        if len(records) >= ALERTS_SURVEYED_MAX:
-            log.warning("too many alerts fire: some are not counted and keep nobody quiet", alerts=len(records))
-        still_open = {n: each for n, each in incidents.items() if each.state is not State.RESOLVED}
-        self.around.rebuild(ruleset, records, still_open, now)
-        storms = self.around.storms
-        storms.rebuild(records, incidents, now - timedelta(seconds=storms.window_seconds))
-
-    def _write(self, commands: Sequence[Command | Due], now: datetime) -> tuple[Written, World]:
+    def _write(self, commands: Sequence[Command | Due], now: datetime, *, alone: bool) -> tuple[Written, World]:
         """Run commands in one transaction; what the surroundings learned stays only when it is committed."""
         try:
-            found = self._store.write(lambda tx: self._run(tx, commands, now))
-        except BaseException:
+            found = self._store.write(lambda tx: self._run(tx, commands, now), alone=alone)
+        except BaseException as error:
             self.around.undo()
+            # the connection may have died with the answer to a COMMIT that was carried out
+            self.hearing.in_doubt = self.hearing.in_doubt or isinstance(error, StoreUnavailableError)
             raise
         self.around.keep()
         return found
 
     def _run(self, tx: Tx, commands: Sequence[Command | Due], now: datetime) -> tuple[Written, World]:
+        if tx.standing.now is not None:
+            # what several nodes decide is decided by the one clock that they share
+            now = tx.standing.now
+            self.world = self.hearing.catch_up(tx, self.world, self.around, now)
         unit = Unit(tx, now, self.world, self._link_key, self.around)
         if wanted(self.world.policies.values()):
             self._counts.catch_up(tx, now)
@@ -298,7 +278,7 @@ class _Run:
         """Run a command that the engine gives itself."""
         match command:
             case Arm():
-                own_alerts.arm(self.unit)
+                own_alerts.arm(self.unit, beside_others=command.beside_others)
             case Measured():
                 self.unit.around.answered(command.query, command.value, self.unit.now)
             case Due():
@@ -313,7 +293,7 @@ class _Run:
         if unit.came or unit.arrived:
             self._guarded(unit, partial(own_alerts.take_in, unit))
         if unit.around.needed:
-            unit.around.closed(unit.over)
+            unit.settled += unit.around.closed(unit.over)
         if unit.around.has_due:
             self._guarded(unit, lambda: intake.look_soon(unit, unit.around.take_due()))
 
@@ -330,7 +310,7 @@ class _Run:
                 self.poisoned.append(number)
             else:
                 self.lateness.extend(late)
-        records = unit.tx.due_alerts(unit.now, command.limit)
+        records = unit.tx.due_alerts(unit.now, command.limit, take=True)
         for record in records:
             place = (record.alert.source, record.alert.fingerprint)
             known = unit.alerts.setdefault(place, record)
@@ -357,6 +337,8 @@ class _Run:
         try:
             return work()
         except Exception as error:  # one of the three places (architecture §7): one item of a commit batch
+            if isinstance(error, ConflictError) or self.unit.tx.is_aborted:
+                raise  # nothing of this batch can be committed: it is decided again, or each command by itself
             self.unit.take_back()
             log.exception("a command was taken back", incident=number)
             self.unit.record("command_failed", {"incident": number, "error": f"{type(error).__name__}: {error}"[:500]})

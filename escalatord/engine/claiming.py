@@ -34,7 +34,7 @@ def claim(unit: Unit, command: Claim) -> tuple[Claimed, ...]:
     claimed: list[OutboxRow] = []
     for _ in range(CLAIM_LOOKS_MAX):
         unit.write_attempts()
-        rows = tx.outbox_pending(unit.now, room)
+        rows = [row for row in tx.outbox_pending(unit.now, room, take=True) if row.reference not in command.held]
         wanted = budgets.rationed(unit, _wanted(unit, rows), still_wanted)
         unit.write_attempts()
         mine = tx.outbox_claim(wanted, lease_until) if wanted else []

@@ -4,19 +4,28 @@ A thing that happens is a command; its result is given only after the commit. Ev
 `StoreUnavailableError` (nothing was committed) from `Engine.submit`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import TypeAlias
 
 from escalatord.core.alert import Alert, Severity
-from escalatord.core.away import Away
 from escalatord.core.events import Ack, Note, PageNext, PassOn, Resolve, Snooze, Unack
 from escalatord.core.incident import Attempt, Incident, Reason, Via
-from escalatord.core.mutes import Silence
 from escalatord.core.rules import Verdict
-from escalatord.core.schedule import Override
+from escalatord.engine.wishes import (
+    Absence,
+    AddAway,
+    AddOverride,
+    AddSilence,
+    CancelAway,
+    CancelOverride,
+    ExpireSilence,
+    Overridden,
+    RememberFeed,
+    Silenced,
+    SwapShifts,
+)
 from escalatord.store.rows import OutboxRow
 
 
@@ -93,13 +102,15 @@ class RaiseIncident:
 class Receipt:
     """News of an attempt from its provider (status callback, poll, send result). → `Answered`.
 
-    An unknown reference changes nothing (reason DELIVERY_STALE).
+    An unknown reference changes nothing (reason DELIVERY_STALE), nor does the failure of a sender that has lost the
+    attempt to another one: `claims` is the count that it claimed it with, 0 = it is the provider itself who says so.
     """
 
     reference: str
     status: Attempt
     reason: str = ""
     provider_id: str = ""
+    claims: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,11 +141,13 @@ class Claimed:
 class Claim:
     """The sender asks for due attempts: at most `room[lane]` of each lane. → tuple of `Claimed`.
 
-    Rows whose track was acked, moved on or closed meanwhile come back as withdrawn, never claimed.
+    Rows whose track was acked, moved on or closed meanwhile come back as withdrawn, never claimed. `held` are the
+    references that this sender is not done with yet: they are not handed to it a second time.
     """
 
     room: Mapping[str, int]
     lease_seconds: float
+    held: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,167 +196,13 @@ class Remark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AddOverride:
-    """Somebody stands in for a while, in force at once; what lies in the past stays as it was. → `Overridden`."""
+class Arm:
+    """The engine's own, at a start and with new rules: see that every rule that makes alerts has its clock. → None.
 
-    schedule: str
-    person: str
-    start: datetime
-    end: datetime
-    why: str
-    by: str
-    via: Via
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelOverride:
-    """An override made at run time is taken back; one that has begun ends now. → `Overridden`."""
-
-    id: int
-    by: str
-    via: Via
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SwapShifts:
-    """Two people exchange their next shifts (that start after `after`, None = now): both or neither. → `Overridden`."""
-
-    schedule: str
-    people: tuple[str, str]
-    after: datetime | None
-    why: str
-    by: str
-    via: Via
-
-
-class OverrideReason(StrEnum):
-    """What came of a wish about overrides."""
-
-    ADDED = "added"
-    CANCELLED = "cancelled"
-    SWAPPED = "swapped"
-    UNKNOWN_SCHEDULE = "unknown_schedule"
-    UNKNOWN_PERSON = "unknown_person"
-    UNKNOWN_OVERRIDE = "unknown_override"
-    ENDS_FIRST = "ends_first"
-    PAST = "past"
-    TOO_LONG = "too_long"
-    TOO_MANY = "too_many"
-    SAME_PERSON = "same_person"
-    NO_SHIFT = "no_shift"
-    OVERLAP = "overlap"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Overridden:
-    """What it came to: why, the overrides it is about (none when nothing changed), and the instant."""
-
-    reason: OverrideReason
-    overrides: tuple[Override, ...] = ()
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddAway:
-    """Somebody is away for a while: targets that ask for `available` pass them over. → `Absence`."""
-
-    person: str
-    start: datetime
-    end: datetime
-    why: str
-    by: str
-    via: Via
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelAway:
-    """Somebody is back: every absence of theirs that was made at run time ends now. → `Absence`."""
-
-    person: str
-    by: str
-    via: Via
-
-
-class AbsenceReason(StrEnum):
-    """What came of a wish about absences."""
-
-    ADDED = "added"
-    CANCELLED = "cancelled"
-    UNKNOWN_PERSON = "unknown_person"
-    NOT_AWAY = "not_away"
-    ENDS_FIRST = "ends_first"
-    PAST = "past"
-    TOO_LONG = "too_long"
-    TOO_MANY = "too_many"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Absence:
-    """What it came to: why, the spans it is about (none when nothing changed), and the instant."""
-
-    reason: AbsenceReason
-    spans: tuple[Away, ...] = ()
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RememberFeed:
-    """Keep what a schedule's calendar plans, for when it cannot be fetched; `body` is for the journal. → None."""
-
-    schedule: str
-    content: str
-    body: Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddSilence:
-    """What matches is quiet for a while, in force at once or later (`silence.start`). → `Silenced`."""
-
-    silence: Silence
-    via: Via
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpireSilence:
-    """A silence ends now; what it held back is looked at at once. → `Silenced`."""
-
-    id: int
-    by: str
-    via: Via
-
-
-class SilenceReason(StrEnum):
-    """What came of a wish about silences."""
-
-    ADDED = "added"
-    EXPIRED = "expired"
-    UNKNOWN_SILENCE = "unknown_silence"
-    NO_WHY = "no_why"
-    ENDS_FIRST = "ends_first"
-    PAST = "past"
-    TOO_LONG = "too_long"
-    TOO_FAR = "too_far"
-    TOO_MANY = "too_many"
-    MATCHES_ALL = "matches_all"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Silenced:
-    """What it came to: why, the silence it is about (None when nothing changed), and the instant.
-
-    `firing` counts the alerts that fire and match; of these `paging` are in an incident.
+    `beside_others` = other nodes were there all the time: nobody found us away, and no clock starts anew.
     """
 
-    reason: SilenceReason
-    silence: Silence | None = None
-    firing: int = 0
-    paging: int = 0
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arm:
-    """The engine's own, at a start and with new rules: see that every rule that makes alerts has its clock. → None."""
+    beside_others: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,8 @@
 from typing import TypeAlias, assert_never
 
 from escalatord.engine import absences, overriding
-from escalatord.engine.commands import (
+from escalatord.engine.unit import Unit
+from escalatord.engine.wishes import (
     Absence,
     AddAway,
     AddOverride,
@@ -13,7 +14,6 @@ from escalatord.engine.commands import (
     RememberFeed,
     SwapShifts,
 )
-from escalatord.engine.unit import Unit
 
 DutyCommand: TypeAlias = AddAway | AddOverride | CancelAway | CancelOverride | RememberFeed | SwapShifts
 

@@ -15,6 +15,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeVar
 
 from structlog import get_logger
@@ -29,9 +30,11 @@ from escalatord.core.values import replace
 from escalatord.engine import intake
 from escalatord.engine.asking import Asker
 from escalatord.engine.batch import Batch
-from escalatord.engine.commands import Arm, Changed, Command, Ingest, Ingested, PeopleGone, Result
+from escalatord.engine.commands import Arm, Changed, Command, Ingest, PeopleGone, Result
 from escalatord.engine.handlers import Due
 from escalatord.engine.known import KnownBodies
+from escalatord.engine.lease import Lease
+from escalatord.engine.poison import Poison
 from escalatord.engine.written import Written
 from escalatord.errors import EscalatordError, StoreUnavailableError
 from escalatord.store.store import Store
@@ -47,9 +50,9 @@ DUE_AT_ONCE_MAX = 200
 WATCH_QUEUE_MAX = 1_000
 IDLE_SECONDS_MAX = 5.0
 STUCK_SECONDS = 30.0
-POISON_SECONDS = 30.0
-POISON_SECONDS_MAX = 3600.0
 RETRY_STORE_SECONDS = 1.0
+TAKEN_SECONDS = 0.1
+"""How long to leave deadlines alone on which another node is working."""
 
 log = get_logger(component="engine")
 
@@ -97,6 +100,7 @@ class Engine:
         self._idle_seconds = idle_seconds
         self._batch = Batch(store, ruleset, link_key)
         self.asker = Asker(self._enqueue)
+        self.lease = Lease(clock)
         self.known = KnownBodies()
         self._writer = thread("store-writer")
         self._reader = thread("store-reader")
@@ -105,7 +109,7 @@ class Engine:
         self._wake_due = asyncio.Event()
         self._next_due: datetime | None = None
         self._watchers: set[asyncio.Queue[Changed]] = set()
-        self._poison: dict[int, tuple[datetime, float]] = {}
+        self._poison = Poison()
         self._last_tick = clock.monotonic()
         self._closing = False
         self.on_written: Callable[[Written], None] = lambda _written: None
@@ -122,6 +126,11 @@ class Engine:
         """Return what steps look things up in now; it holds every policy that a claimed row's incident is pinned to."""
         return self._batch.world
 
+    @property
+    def shared(self) -> bool:
+        """Return whether other nodes may use the same database."""
+        return self._store.shared
+
     async def submit(self, command: Command) -> Result:
         """Run a command and return its result once it is committed.
 
@@ -135,6 +144,12 @@ class Engine:
     async def read(self, work: Callable[[Tx], T]) -> T:
         """Run a read-only transaction in the reader thread and return what it returns."""
         return await asyncio.get_running_loop().run_in_executor(self._reader, self._store.read, work)
+
+    async def write(self, work: Callable[[Tx], T], *, alone: bool = False) -> T:
+        """Run a transaction beside the commands, again when another node was faster, and return what it returns."""
+        loop = asyncio.get_running_loop()
+        run = partial(self._store.write, alone=True) if alone else self._store.settle
+        return await loop.run_in_executor(self._writer, run, work)
 
     async def view(self, number: int) -> View | None:
         """Return an incident with the world it lives in, None when there is none."""
@@ -185,24 +200,50 @@ class Engine:
     @property
     def quarantined(self) -> int:
         """Return how many incidents are put aside because their steps raised."""
-        return len(self._poisoned(self.clock.now()))
+        return len(self._poison.aside(self.clock.now()))
 
     # ---------------------------------------------------------------------------------------------------- life cycle
 
-    async def start(self) -> None:
+    async def start(self, *, beside_others: bool = False) -> None:
         """Read what changes at run time, free what a dead process was sending, and find the earliest deadline."""
         loop = asyncio.get_running_loop()
         now = self.clock.now()
-        await loop.run_in_executor(self._writer, self._store.write, lambda tx: tx.outbox_end_leases(now))
+        if not self.shared:
+            await self.write(lambda tx: tx.outbox_end_leases(now))
         await loop.run_in_executor(self._writer, self._batch.refresh, now)
         await loop.run_in_executor(self._writer, self._batch.survey, now)
-        await loop.run_in_executor(self._writer, self._batch.commit, (Arm(),), now)
+        await loop.run_in_executor(self._writer, self._batch.commit, (Arm(beside_others=beside_others),), now)
         self._next_due = await self.read(lambda tx: tx.next_due())
 
     async def keep_figures(self, seq: int, figures: Mapping[str, object]) -> None:
         """Store the figures as they are after journal row `seq`, so that a start need not fold all of the journal."""
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._writer, self._store.write, lambda tx: tx.set_checkpoint(seq, figures))
+        await self.write(lambda tx: tx.set_checkpoint(seq, figures))
+
+    def take_place(self, chain: int, asked_at: float) -> None:
+        """Be one of several nodes: journal what concerns this one in `chain`, and send only while the lease lasts."""
+        self._store.chain = chain
+        self.lease.prolong(asked_at)
+
+    def hear(self, news: Changed) -> None:
+        """Tell whoever watches what another node changed."""
+        for queue in self._watchers:
+            if queue.full():
+                queue.get_nowait()
+            queue.put_nowait(news)
+
+    def settle_news(self, revision: int) -> None:
+        """Take note that what other nodes told of alerts is complete up to `revision`."""
+        self._batch.hearing.settled = max(revision, self._batch.hearing.settled)
+
+    async def catch_up(self) -> None:
+        """Look at deadlines that other nodes set, and at alerts that they changed."""
+        hearing, needed = self._batch.hearing, self._batch.around.needed
+        next_due, behind = await self.read(lambda tx: (tx.next_due(), needed and hearing.is_behind(tx)))
+        if next_due is not None and (self._next_due is None or next_due < self._next_due):
+            self._next_due = next_due
+            self._wake_due.set()
+        if behind and not self._waiting:
+            await self._enqueue(Due(limit=0))  # every transaction takes in what others told, this one nothing else
 
     async def reload(self, ruleset: Ruleset) -> None:
         """Swap the rules between two batches; running incidents stay pinned to their policies.
@@ -253,12 +294,14 @@ class Engine:
                     await self._idle(self._wake_due, min(wait, self._idle_seconds))
                 continue
             try:
-                await self._enqueue(Due(limit=DUE_AT_ONCE_MAX, skip=self._poisoned(now)))
+                looked_at = await self._enqueue(Due(limit=DUE_AT_ONCE_MAX, skip=self._poison.aside(now)))
                 self._next_due = await self.read(lambda tx: tx.next_due())
             except StoreUnavailableError:
                 await self.clock.sleep(RETRY_STORE_SECONDS)
                 continue
             self._avoid_spinning()
+            if self.shared and looked_at == 0:
+                await self.clock.sleep(TAKEN_SECONDS)
 
     async def finish(self) -> None:
         """Refuse new commands, and wait until who asked before has an answer; `run_commits` must still run."""
@@ -314,14 +357,16 @@ class Engine:
         return batch
 
     def _tell(self, batch: Sequence[_Waiting], written: Written) -> None:
-        self._know(batch, written)
+        if not self.shared:  # else other nodes may change an alert behind our back
+            commands = [waiting.command for waiting in batch]
+            self.known.take_in(commands, written.results, written.touched, self.clock.monotonic())
         for waiting, result in zip(batch, written.results, strict=True):
             if isinstance(result, EscalatordError):
                 _fail(waiting.future, result)
             elif not waiting.future.done():
                 waiting.future.set_result(result)
         for number in written.poisoned:
-            self._quarantine(number)
+            self._poison.put_aside(number, self.clock.now())
         if written.next_due is not None and (self._next_due is None or written.next_due < self._next_due):
             self._next_due = written.next_due
             self._wake_due.set()
@@ -329,32 +374,7 @@ class Engine:
         self.on_written(written)
         if written.changed or written.outbox or written.retries:
             news = Changed(incidents=written.changed, seq=written.seq, outbox=written.outbox, retries=written.retries)
-            for queue in self._watchers:
-                if queue.full():
-                    queue.get_nowait()
-                queue.put_nowait(news)
-
-    def _know(self, batch: Sequence[_Waiting], written: Written) -> None:
-        """Remember the bodies in which nothing was new, forget those of which something has changed."""
-        self.known.forget(written.touched)
-        at = self.clock.monotonic()
-        touched = set(written.touched)
-        for waiting, result in zip(batch, written.results, strict=True):
-            command = waiting.command
-            if not (isinstance(result, Ingested) and result.repeatable and isinstance(command, Ingest)):
-                continue
-            # one of its alerts may have been changed by a command further down in this batch
-            if command.digest and touched.isdisjoint((alert.source, alert.fingerprint) for alert in command.alerts):
-                self.known.remember(command, at)
-
-    def _quarantine(self, number: int) -> None:
-        """Look at an incident whose step raised again later, each time later; everybody else is on time."""
-        _until, seconds = self._poison.get(number, (None, POISON_SECONDS / 2))
-        seconds = min(seconds * 2, POISON_SECONDS_MAX)
-        self._poison[number] = (self.clock.now() + timedelta(seconds=seconds), seconds)
-
-    def _poisoned(self, now: datetime) -> tuple[int, ...]:
-        return tuple(number for number, (until, _seconds) in self._poison.items() if until > now)
+            self.hear(news)
 
     def _avoid_spinning(self) -> None:
         """A deadline that stays due because its incident is quarantined must not keep the loop busy."""

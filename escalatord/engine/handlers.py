@@ -30,6 +30,7 @@ from escalatord.store.rows import DeadLetter, OutboxRow
 
 ANSWERABLE_KINDS = frozenset({NoticeKind.PAGE, NoticeKind.LAST_RESORT})
 """Messages whose deliveries an incident learns of: a failed one starts the next way to reach the person."""
+FAILED = (Attempt.FAILED_TEMPORARY, Attempt.FAILED_PERMANENT)
 TRIES_MAX = 4
 RETRY_SECONDS = (1.0, 3.0, 9.0)
 TELL_EVERY_SECONDS = 3600.0
@@ -89,6 +90,8 @@ def receipt(unit: Unit, command: Receipt) -> Answered:
     if row is None or row.state is Attempt.BUNDLED:  # what is in a digest is told by the digest alone
         return stale
     status = command.status
+    if command.claims not in (0, row.claims) and status in FAILED:
+        return stale  # whoever claimed it after that is trying it now
     if status is Attempt.FAILED_TEMPORARY:
         if row.claims >= TRIES_MAX:
             status = Attempt.FAILED_PERMANENT
@@ -189,7 +192,8 @@ def stranger(unit: Unit, command: Stranger) -> None:
 
 def due_incidents(unit: Unit, command: Due) -> list[int]:
     """Let every due deadline pass, the most severe incident first; return which incidents were looked at."""
-    found = [i for i in unit.tx.due(unit.now, command.limit + len(command.skip)) if i.number not in command.skip]
+    found = unit.tx.due(unit.now, command.limit + len(command.skip), take=True)
+    found = [incident for incident in found if incident.number not in command.skip]
     unit.know({incident.number: incident for incident in found})
     return [incident.number for incident in found]
 

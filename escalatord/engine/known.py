@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from escalatord.core.alert import AlertStatus
-from escalatord.engine.commands import Ingest
+from escalatord.engine.commands import Ingest, Ingested
 from escalatord.engine.relation import Place
 
 BODY_KNOWN_SECONDS = 60.0
@@ -48,6 +48,19 @@ class KnownBodies:
             self._forget(digest)
             return None
         return known
+
+    def take_in(
+        self, commands: Sequence[object], results: Sequence[object], touched: Sequence[Place], at: float
+    ) -> None:
+        """Remember bodies in which a commit found nothing new; forget those whose alerts it changed (`touched`)."""
+        self.forget(touched)
+        changed = set(touched)
+        for command, result in zip(commands, results, strict=True):
+            if not (isinstance(result, Ingested) and result.repeatable and isinstance(command, Ingest)):
+                continue
+            # one of its alerts may have been changed by a command further down in this batch
+            if command.digest and changed.isdisjoint((alert.source, alert.fingerprint) for alert in command.alerts):
+                self.remember(command, at)
 
     def remember(self, command: Ingest, at: float) -> None:
         """Take in a body of which a commit found everything known."""

@@ -130,12 +130,12 @@ class Ledger:
         return self._times
 
     def apply(self, row: JournalRow) -> None:
-        """Add one journal row. Rows of the daemon itself (incident 0) and unknown kinds change nothing."""
+        """Add one journal row. Rows of the daemon itself (incident 0 and below) and unknown kinds change nothing."""
         self.add(row.entry)
 
     def add(self, entry: JournalEntry) -> None:
         """Add what one row says."""
-        if entry.incident == 0:
+        if entry.incident <= 0:
             return
         body = entry.body
         labels = (_text(body, "policy"), _text(body, "severity"))

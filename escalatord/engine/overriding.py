@@ -9,15 +9,8 @@ from escalatord.core.exchange import NoSwap, swap
 from escalatord.core.incident import Via
 from escalatord.core.schedule import Override, Shift
 from escalatord.core.values import replace
-from escalatord.engine.commands import (
-    AddOverride,
-    CancelOverride,
-    Overridden,
-    OverrideReason,
-    RememberFeed,
-    SwapShifts,
-)
 from escalatord.engine.unit import Unit
+from escalatord.engine.wishes import AddOverride, CancelOverride, Overridden, OverrideReason, RememberFeed, SwapShifts
 
 OVERRIDE_DAYS_MAX = 366
 OVERRIDES_PER_SCHEDULE_MAX = 500

@@ -37,8 +37,12 @@ GRACE_SECONDS = 300.0
 OWN_ALERTS_MAX = 10_000
 
 
-def arm(unit: Unit) -> None:
-    """Let every rule that makes alerts have its row and its clock; let go of what no rule makes any more."""
+def arm(unit: Unit, *, beside_others: bool = False) -> None:
+    """Let every rule that makes alerts have its row and its clock; let go of what no rule makes any more.
+
+    `beside_others` = other nodes heard everything meanwhile: there is no grace, and the hour under way is whole.
+    """
+    grace_seconds = 0.0 if beside_others else GRACE_SECONDS
     known = {record.alert.fingerprint: record for record in unit.tx.alerts_of_source(OWN_SOURCE, OWN_ALERTS_MAX)}
     wanted: dict[str, ThresholdRule] = {}
     for rule in unit.world.ruleset.thresholds:
@@ -48,14 +52,15 @@ def arm(unit: Unit) -> None:
             if record is None:
                 record = _idle(rule, name, unit.now)
             if not record.firing:
-                intake.remember(unit, replace(record, due_at=_due(unit, rule, record, GRACE_SECONDS)), None)
+                intake.remember(unit, replace(record, due_at=_due(unit, rule, record, grace_seconds)), None)
     for name, record in known.items():
         unit.alerts.setdefault((OWN_SOURCE, name), record)
         if name not in wanted and record.firing:
             _end(unit, record, None)
     reviews.arm(unit, known)
     for source in {rule.anomaly.source for rule in wanted.values() if rule.anomaly is not None}:
-        arrivals.begin(unit.tx, source, unit.now)
+        if not beside_others:
+            arrivals.begin(unit.tx, source, unit.now)
 
 
 def take_in(unit: Unit) -> None:

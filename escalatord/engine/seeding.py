@@ -1,8 +1,11 @@
 """Figures that continue across restarts: the ledger is folded from the last checkpoint on, then kept up to date."""
 
+from collections.abc import Iterable
+
 from escalatord.engine.engine import Engine
 from escalatord.engine.ledger import Ledger
 from escalatord.engine.written import Written
+from escalatord.store.rows import JournalRow
 
 ROWS_AT_ONCE = 5_000
 CHECKPOINT_EVERY_ROWS = 5_000
@@ -14,27 +17,43 @@ class Figures:
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
         self.seq = 0
+        self.caught_up = False
+        """Whether they hold all that is in the journal; before that counters would seem to fall."""
+        self._follows = False
         self._kept = 0
 
     async def seed(self, engine: Engine) -> None:
-        """Fold everything that is in the journal; nothing may be committed meanwhile."""
+        """Fold everything that is in the journal; nothing may be committed meanwhile.
+
+        Where other nodes commit too, only the checkpoint is taken here: `peers` reads on from it.
+        """
         checkpoint = await engine.read(lambda tx: tx.checkpoint())
         if checkpoint is not None:
             self.seq = self._kept = checkpoint[0]
             self.ledger.restore(checkpoint[1])
-        while True:
+        self._follows = engine.shared
+        while not self._follows:
             rows = await engine.read(lambda tx: tx.journal_after(self.seq, ROWS_AT_ONCE))
             for row in rows:
                 self.ledger.apply(row)
             if not rows:
+                self.caught_up = True
                 break
             self.seq = rows[-1].seq
 
     def written(self, written: Written) -> None:
-        """Fold what was just committed."""
+        """Fold what was just committed, unless it is read from the journal like everybody's."""
+        if self._follows:
+            return
         for entry in written.entries:
             self.ledger.add(entry)
         self.seq = max(self.seq, written.seq)
+
+    def fold(self, rows: Iterable[JournalRow], seq: int) -> None:
+        """Fold rows read from the journal, which is complete up to number `seq`."""
+        for row in rows:
+            self.ledger.apply(row)
+        self.seq = seq
 
     async def keep(self, engine: Engine, *, anyway: bool = False) -> None:
         """Store a checkpoint when enough has been folded since the last one (or `anyway`)."""

@@ -1,7 +1,7 @@
 """How many new incidents began lately in each group: what makes a storm. A part of the surroundings."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from escalatord.core.alert import Alert
@@ -11,6 +11,7 @@ from escalatord.core.incident import Incident
 from escalatord.core.noise import Group
 from escalatord.core.rules import AlertRecord
 from escalatord.core.ruleset import Ruleset
+from escalatord.engine.relation import Place
 
 Scope: TypeAlias = tuple[str, tuple[str, ...]]
 SCOPES_SWEPT_FROM = 1_000
@@ -22,15 +23,16 @@ class Storms:
     def __init__(self, log: list[Callable[[], object]]) -> None:
         self._log = log
         self._begun: dict[Scope, tuple[datetime, ...]] = {}
+        self._counted: dict[Place, datetime] = {}
         self._groups: dict[str, Group] = {}
         self._ruleset: Ruleset | None = None
-        self._sweep_at = SCOPES_SWEPT_FROM
+        self._sweep_at = self._counted_sweep_at = SCOPES_SWEPT_FROM
 
     def take(self, ruleset: Ruleset) -> None:
         """Take other rules, and forget what began."""
         self._ruleset = ruleset
         self._groups = {group.name: group for group in ruleset.groups}
-        self._begun = {}
+        self._begun, self._counted = {}, {}
 
     @property
     def window_seconds(self) -> float:
@@ -50,15 +52,38 @@ class Storms:
 
     def begin(self, group: Group, alert: Alert, now: datetime) -> None:
         """Note that an incident began, or would have without its bundle."""
-        scope = _scope(group, alert)
-        before = self._begun.get(scope)
+        scope, place = _scope(group, alert), (alert.source, alert.fingerprint)
+        before, counted = self._begun.get(scope), self._counted.get(place)
         self._begun[scope] = (*(before or ()), now)[-group.over :]
+        self._counted[place] = now
         self._log.append(lambda: self._begun.pop(scope) if before is None else self._begun.update({scope: before}))
+        self._log.append(
+            lambda: self._counted.pop(place) if counted is None else self._counted.update({place: counted})
+        )
 
     def rebuild(self, records: Iterable[AlertRecord], incidents: Mapping[int, Incident], since: datetime) -> None:
         """Count what began after `since` from stored alerts and their incidents; a bundle counts by its alerts."""
-        seen: set[int] = set()
         found: dict[Scope, list[datetime]] = {}
+        self._counted = {}
+        for scope, place, at in self._beginnings(records, incidents):
+            if at > since:
+                found.setdefault(scope, []).append(at)
+                self._counted[place] = at
+        self._begun = {scope: tuple(sorted(begun)[-self._groups[scope[0]].over :]) for scope, begun in found.items()}
+
+    def learn(self, records: Iterable[AlertRecord], incidents: Mapping[int, Incident], now: datetime) -> None:
+        """Count what other nodes began, each beginning once; it is committed already, so nothing takes it back."""
+        since = now - timedelta(seconds=self.window_seconds)
+        for scope, place, at in self._beginnings(records, incidents):
+            if at > since and self._counted.get(place) != at:
+                self._begun[scope] = tuple(sorted((*self._begun.get(scope, ()), at))[-self._groups[scope[0]].over :])
+                self._counted[place] = at
+
+    def _beginnings(
+        self, records: Iterable[AlertRecord], incidents: Mapping[int, Incident]
+    ) -> Iterator[tuple[Scope, Place, datetime]]:
+        """Yield what counts: each incident once, by the alert that opened it; a bundle by each of its alerts."""
+        seen: set[int] = set()
         for record in records:
             incident = incidents.get(record.incident)
             group = self.group_of(record.alert) if incident is not None else None
@@ -66,12 +91,14 @@ class Storms:
                 continue
             seen.add(incident.number)
             at = record.opened_at if incident.bundle is not None else incident.opened_at
-            if at > since:
-                found.setdefault(_scope(group, record.alert), []).append(at)
-        self._begun = {scope: tuple(sorted(begun)[-self._groups[scope[0]].over :]) for scope, begun in found.items()}
+            yield _scope(group, record.alert), (record.alert.source, record.alert.fingerprint), at
 
     def sweep(self) -> None:
         """Forget groups in which nothing began within a window before the newest beginning."""
+        if len(self._counted) > self._counted_sweep_at:
+            newest = max(self._counted.values())
+            kept = {p: at for p, at in self._counted.items() if (newest - at).total_seconds() <= self.window_seconds}
+            self._counted, self._counted_sweep_at = kept, max(SCOPES_SWEPT_FROM, 2 * len(kept))
         if len(self._begun) <= self._sweep_at:
             return
         newest = max(begun[-1] for begun in self._begun.values())

@@ -11,8 +11,8 @@ from escalatord.core.mutes import Silence
 from escalatord.core.rules import NO_TRAITS, AlertRecord
 from escalatord.core.values import replace
 from escalatord.engine import intake
-from escalatord.engine.commands import AddSilence, ExpireSilence, Silenced, SilenceReason
 from escalatord.engine.unit import Unit
+from escalatord.engine.wishes import AddSilence, ExpireSilence, Silenced, SilenceReason
 
 SILENCES_MAX = 1_000
 SILENCE_DAYS_MAX = 30

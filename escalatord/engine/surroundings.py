@@ -5,47 +5,30 @@
 - Nothing here is the truth: at a start, and with new rules, it is built again from the alerts in the store.
 - Whoever depends on something that changes is looked at again at once: `take_due` names them, and the transaction that
   brings the change stores their new deadline. Nothing is polled, and nothing is lost with the process.
-- A rule's alerts are counted together when they have the same `group_by` values. An outcome that time alone changes is
-  each alert's own deadline; here only events count: every alert of the group is looked at when one turns an outcome.
+- What rules count is in `tallies`, what makes a storm in `storms`.
 - What is muted is held here by what mutes it, so that it is looked at again when that is taken away before its time.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
-from typing import TypeAlias
 
 from escalatord.core.alert import Alert
-from escalatord.core.around import BEGUN_MAX, Answer, Beginning, OpenCause, Tally
+from escalatord.core.around import Answer, OpenCause, Tally
 from escalatord.core.evaluate import evaluate
-from escalatord.core.facts import TALLIED_FACTS, comparisons, count, holds
-from escalatord.core.grouping import group_of
 from escalatord.core.incident import Incident
-from escalatord.core.matchers import MatcherIndex
 from escalatord.core.mutes import NO_SILENCES, Inhibit, MuteKind, Silence, Silences
-from escalatord.core.rules import AlertRecord, Comparison, ThresholdRule, Verdict
+from escalatord.core.rules import AlertRecord, ThresholdRule, Verdict
 from escalatord.core.ruleset import Ruleset
 from escalatord.core.suppress import going_on
 from escalatord.engine.relation import Place, Relation
 from escalatord.engine.storms import Storms
+from escalatord.engine.tallies import Tallies, place_of
 
 ANSWERS_MAX = 10_000
 """Past it the answer given longest ago is forgotten, and asked again by whoever needs it."""
 DUE_AT_ONCE_MAX = 2_000
 """Past it alerts to be looked at wait for the next transaction, which the first ones bring about."""
-SCOPES_SWEPT_FROM = 1_000
-
-Scope: TypeAlias = tuple[str, tuple[str, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Counting:
-    """A rule that counts alerts, what it asks of the counts, and how far back it looks."""
-
-    rule: ThresholdRule
-    comparisons: tuple[Comparison, ...]
-    window: timedelta
 
 
 class Surroundings:
@@ -55,6 +38,7 @@ class Surroundings:
         self._log: list[Callable[[], object]] = []
         self._answers: dict[str, Answer] = {}
         self.storms = Storms(self._log)
+        self._tallies = Tallies(self._log, self._look_at)
         self.version = 0
         """Grows when a cause begins or ends: what was judged before may come out otherwise now."""
         self._silences = NO_SILENCES
@@ -64,16 +48,13 @@ class Surroundings:
         """Take other rules, and forget every alert."""
         self._ruleset = ruleset
         self.storms.take(ruleset)
-        counting = (_counting(rule) for rule in ruleset.thresholds)
-        self._counting = {each.rule.name: each for each in counting if each is not None}
-        self._order = tuple(self._counting.values())
-        self._index = MatcherIndex([each.rule.match for each in self._order])
+        self._tallies.take(ruleset)
         inhibits = [mute for mute in ruleset.suppress if isinstance(mute, Inhibit)]
         quiet = {one.open for rule in ruleset.thresholds for one in rule.unless if one.open}
         self.cause_names = frozenset(quiet | {mute.when for mute in inhibits})
         """Rules and policies whose open incidents keep others quiet."""
         asks = any(fact.query is not None for fact in ruleset.facts.values())
-        self.needed = bool(self._counting or self.cause_names or asks or ruleset.suppress or self._silences)
+        self.needed = bool(self._tallies.needed or self.cause_names or asks or ruleset.suppress or self._silences)
         """Whether any rule looks around at all: where none does, nothing is kept."""
         absent = [rule for rule in ruleset.thresholds if rule.absent is not None]
         self._absent = tuple(absent)
@@ -81,8 +62,6 @@ class Surroundings:
         """Rules that make alerts of their own, by fingerprint."""
         self.counted_sources = frozenset(r.anomaly.source for r in ruleset.thresholds if r.anomaly is not None)
         """Sources whose alerts are counted by the hour."""
-        self._firing: Relation[Scope, None] = Relation(self._log)
-        self._begun: dict[Scope, list[Beginning]] = {}
         self._causes: Relation[str, OpenCause] = Relation(self._log)
         self._quiet: Relation[str, None] = Relation(self._log)
         self._touched: Relation[str, None] = Relation(self._log)
@@ -92,12 +71,11 @@ class Surroundings:
         self._due: dict[Place, None] = {}
         self._taken: list[Place] = []
         self._asks: dict[str, None] = {}
-        self._sweep_at = SCOPES_SWEPT_FROM
 
     @property
     def window_seconds(self) -> float:
         """Return how far back the rules count beginnings."""
-        return max((each.window.total_seconds() for each in self._order), default=0.0)
+        return self._tallies.window_seconds
 
     def rebuild(
         self, ruleset: Ruleset, records: Iterable[AlertRecord], incidents: Mapping[int, Incident], now: datetime
@@ -109,17 +87,11 @@ class Surroundings:
         quiet = [*self._quiet.places(), *self._muted.places()]
         self._take(ruleset)
         known = list(records)
+        self._tallies.rebuild(known)
         for record in known:
-            for scope in self._scopes(record):
-                self._begun.setdefault(scope, []).extend(Beginning(at, record.alert.labels) for at in record.starts)
-                if record.firing:
-                    self._firing.enter(scope, place_of(record), None)
             incident = incidents.get(record.incident)
             if record.firing and record.severity is not None and incident is not None:
                 self.paged(record, incident)
-        for group in self._begun.values():
-            group.sort(key=lambda beginning: beginning.at)
-            del group[:-BEGUN_MAX]
         applies = any(mute.apply_to_open for mute in ruleset.suppress)
         for record in known:
             if record.firing:
@@ -131,6 +103,32 @@ class Surroundings:
                     quiet.append(place_of(record))
         self.keep()
         self._due = dict.fromkeys(quiet)
+
+    def learn(self, records: Iterable[AlertRecord], incidents: Mapping[int, Incident], now: datetime) -> None:
+        """Take in alerts as other nodes left them; `incidents` are the open ones that they are in.
+
+        Called where a transaction begins. It is committed already, so nothing takes it back; who would be paged now and
+        is not, and who depends on what has changed, is looked at again.
+        """
+        known = list(records)
+        for record in known:
+            self._tallies.learn(record, now)
+            place, incident = place_of(record), incidents.get(record.incident)
+            if not record.firing or record.severity is None or incident is None:
+                self.settled(place)
+            else:
+                self.paged(record, incident)
+        for record in known:
+            if not record.firing:
+                self._wait_for_nothing(place_of(record))
+                continue
+            verdict = evaluate(self._ruleset, record, now, self)
+            paged = record.severity is not None and record.incident in incidents
+            self.judged(record, going_on(verdict) if paged else verdict)
+            if verdict.pages is not None and record.severity is None:
+                self._look_at((place_of(record),))
+        self._asks.clear()  # whoever judged it asks
+        self._log.clear()
 
     # ------------------------------------------------------------------------------------------- one transaction
 
@@ -153,8 +151,7 @@ class Surroundings:
             self._due.pop(place, None)
         self._taken.clear()
         self.storms.sweep()
-        if len(self._begun) > self._sweep_at:
-            self._sweep()
+        self._tallies.sweep()
 
     def take_due(self) -> list[Place]:
         """Return alerts that are worth another look; those of them that are committed are not named again."""
@@ -175,7 +172,7 @@ class Surroundings:
 
     def tally(self, rule: ThresholdRule, record: AlertRecord) -> Tally:
         """Return what `rule` counts for an alert."""
-        return self._tally(_scope(rule, record))
+        return self._tallies.of(rule, record)
 
     def causes(self, name: str) -> Iterable[OpenCause]:
         """Return the alerts of the open incidents of a rule or policy."""
@@ -214,32 +211,16 @@ class Surroundings:
 
     def began(self, record: AlertRecord, now: datetime) -> None:
         """An episode begins."""
-        for scope in self._scopes(record):
-            before = self._outcomes(scope, now)
-            self._begin(scope, record, now)
-            self._compare(scope, now, before, record)
+        self._tallies.began(record, now)
 
     def changed(self, record: AlertRecord, now: datetime) -> None:
         """Something about an alert changed; where the sender names its alerts, that may be a label."""
-        place = place_of(record)
-        wanted = dict.fromkeys(self._scopes(record))
-        touched = {*wanted} ^ {*self._firing.keys_of(place)}
-        if touched:
-            before = {scope: self._outcomes(scope, now) for scope in touched}
-            self._firing.put(place, wanted)
-            for scope, outcomes in before.items():
-                self._compare(scope, now, outcomes, record)
+        self._tallies.changed(record, now)
 
     def ended(self, record: AlertRecord, now: datetime) -> None:
         """An alert no longer fires: it counts no more, and waits for nothing."""
-        place = place_of(record)
-        for scope in self._firing.keys_of(place):
-            before = self._outcomes(scope, now)
-            self._firing.leave(scope, place)
-            self._compare(scope, now, before, record)
-        for relation in (self._quiet, self._touched, self._asking, self._muted):
-            relation.put(place, {})
-        self._held.put(place, {})
+        self._tallies.ended(record, now)
+        self._wait_for_nothing(place_of(record))
 
     def judged(self, record: AlertRecord, verdict: Verdict) -> None:
         """The rules have looked at an alert: remember what it waits for."""
@@ -270,13 +251,15 @@ class Surroundings:
             self._turn()
             self._look_at(self._quiet.of(name))
 
-    def closed(self, numbers: Collection[int]) -> None:
-        """Incidents are over: their alerts keep nobody quiet, though they may still fire."""
+    def closed(self, numbers: Collection[int]) -> list[Place]:
+        """Incidents are over: their alerts keep nobody quiet, though they may still fire. Return those alerts."""
         over = [
             place for _, group in self._causes.items() for place, cause in group.items() if cause.incident in numbers
         ]
-        for place in dict.fromkeys(over):
+        places = list(dict.fromkeys(over))
+        for place in places:
             self.settled(place)
+        return places
 
     def silence(self, silences: Iterable[Silence]) -> None:
         """Let these silences be those there are."""
@@ -303,43 +286,10 @@ class Surroundings:
 
     # ------------------------------------------------------------------------------------------------- private
 
-    def _scopes(self, record: AlertRecord) -> Iterator[Scope]:
-        """Yield the groups in which rules count an alert."""
-        if not self._order:
-            return
-        labels = record.alert.labels
-        service = self._ruleset.services.get(labels.get("service", ""))
-        traits = service.traits if service is not None else None
-        for number in self._index.candidates(labels, traits):
-            rule = self._order[number].rule
-            if rule.match.matches(labels, traits):
-                yield _scope(rule, record)
-
-    def _tally(self, scope: Scope) -> Tally:
-        return Tally(firing=len(self._firing.of(scope)), begun=self._begun.get(scope, ()))
-
-    def _outcomes(self, scope: Scope, now: datetime) -> list[bool]:
-        tally = self._tally(scope)
-        seen = [(each, count(each, tally, now)[0]) for each in self._counting[scope[0]].comparisons]
-        return [value is not None and holds(comparison, value.value) for comparison, value in seen]
-
-    def _compare(self, scope: Scope, now: datetime, before: list[bool], record: AlertRecord) -> None:
-        """Look at every other alert of a group in which an outcome has turned; `record` is being judged anyway."""
-        if self._outcomes(scope, now) != before:
-            self._look_at(place for place in self._firing.of(scope) if place != place_of(record))
-
-    def _begin(self, scope: Scope, record: AlertRecord, now: datetime) -> None:
-        if place_of(record) not in self._firing.of(scope):
-            self._firing.enter(scope, place_of(record), None)
-        group = self._begun.setdefault(scope, [])
-        group.append(Beginning(now, record.alert.labels))
-        dropped = [group.pop(0)] if len(group) > BEGUN_MAX else []
-
-        def undo() -> None:
-            group.pop()
-            group[:0] = dropped
-
-        self._log.append(undo)
+    def _wait_for_nothing(self, place: Place) -> None:
+        for relation in (self._quiet, self._touched, self._asking, self._muted):
+            relation.put(place, {})
+        self._held.put(place, {})
 
     def _turn(self) -> None:
         self.version += 1
@@ -349,43 +299,9 @@ class Surroundings:
         self._due.update(dict.fromkeys(fresh))
         self._log.append(lambda: [self._due.pop(place, None) for place in fresh])
 
-    def _sweep(self) -> None:
-        """Forget groups of which nothing fires and nothing began within a window before the newest beginning."""
-        newest = max((group[-1].at for group in self._begun.values() if group), default=None)
-        for scope, group in list(self._begun.items()):
-            old = not group or newest is None or group[-1].at < newest - self._counting[scope[0]].window
-            if old and not self._firing.of(scope):
-                del self._begun[scope]
-        self._sweep_at = max(SCOPES_SWEPT_FROM, 2 * len(self._begun))
-
-
-def place_of(record: AlertRecord) -> Place:
-    """Return the identity of an alert."""
-    return record.alert.source, record.alert.fingerprint
-
 
 def _muted_soon(record: AlertRecord, verdict: Verdict) -> bool:
     """Return whether an alert that paged is to be muted now, or at an instant before it would be looked at anyway."""
     applies = verdict.suppressed is not None and verdict.suppressed.apply_to_open
     sooner = verdict.next_at is not None and (record.due_at is None or verdict.next_at < record.due_at)
     return applies or sooner
-
-
-def _scope(rule: ThresholdRule, record: AlertRecord) -> Scope:
-    return rule.name, group_of(rule.group_by, record.alert)
-
-
-def _counting(rule: ThresholdRule) -> _Counting | None:
-    """Return what a rule counts, None when it counts nothing."""
-    conditions = [level.condition for level in rule.levels]
-    conditions += [rule.clear.condition] if rule.clear is not None else []
-    found = tuple(
-        comparison
-        for condition in conditions
-        if condition is not None
-        for comparison in comparisons(condition)
-        if comparison.fact in TALLIED_FACTS
-    )
-    if not found:
-        return None
-    return _Counting(rule, found, timedelta(seconds=max(each.window_seconds for each in found)))

@@ -65,6 +65,8 @@ class Unit:
         self.reopened: dict[int, None] = {}
         self.limited: list[tuple[str, str]] = []
         self.digests: dict[str, tuple[DigestRow, tuple[MemberRow, ...]]] = {}
+        self.settled: list[tuple[str, str]] = []
+        """Alerts that keep nobody quiet any more because their incident is over."""
         self.broken: list[tuple[int, str]] = []
         self._openings = Openings()
         self._undo: list[tuple[dict[object, object], object, object]] = []
@@ -317,6 +319,8 @@ class Unit:
             tx.release_codes(number, self.now)
         if self.changed_alerts:
             tx.save_alerts([(self.alerts[key], verdict) for key, verdict in self.changed_alerts.items()])
+        if tx.standing.now is not None and self.around.needed:
+            tx.nodes.tell(dict.fromkeys([*self.changed_alerts, *self.settled]), self.now)
         for source, seen in groupby(sorted(self.seen_alerts), itemgetter(0)):
             tx.touch_alerts(source, [fingerprint for _source, fingerprint in seen], self.now)
         self.outbox = rows

@@ -4,6 +4,7 @@
 - A row is claimed (`sending` is committed) before its provider hears of it. A row claimed before may have reached the
   provider: it is asked for the reference first, for 3 s; not found or no answer: it is sent. Twice rather than never.
 - A failure is an event: reported at once, so that the next contact method starts now.
+- Where other nodes may take over, nothing is begun or gone on with when the lease is over (see `engine.lease`).
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from escalatord.core.template_values import worst_of
 from escalatord.engine.commands import Changed, Claim, Claimed
 from escalatord.engine.commands import Receipt as ReceiptCommand
 from escalatord.engine.engine import Engine
+from escalatord.engine.lease import LEASE_SECONDS, LeaseLostError
 from escalatord.errors import DeliveryError, DeliveryReason, StoreUnavailableError
 from escalatord.notify.channel import Channel, Message, Receipt
 from escalatord.notify.fallbacks import Fallbacks
@@ -200,7 +202,12 @@ class Sender:
                 room.update({lane: UNKNOWN_LANE_ROOM for lane in waiting if lane not in self._lanes})
             if not room:
                 return False
-            claimed = await self._engine.submit(Claim(room=room, lease_seconds=lease + LEASE_SPARE_SECONDS))
+            held = self._engine.lease
+            term = held.term
+            # a lease that is prolonged while the attempt lasts can be short
+            lease_seconds = LEASE_SECONDS if held.is_limited else lease + LEASE_SPARE_SECONDS
+            claim = Claim(room=room, lease_seconds=lease_seconds, held=frozenset(held.holding))
+            claimed = await self._engine.submit(claim)
         except StoreUnavailableError as error:
             log.warning("cannot claim", error=str(error))
             await self._clock.sleep(REPORT_PAUSE_SECONDS)
@@ -218,16 +225,25 @@ class Sender:
                 self._look_for_strays = True
                 continue
             lane.busy += 1
-            task = asyncio.create_task(self._deliver(lane, item), name=f"send {item.row.reference}")
+            self._engine.lease.holding[item.row.reference] = item.row.claims
+            task = asyncio.create_task(self._deliver(lane, item, term), name=f"send {item.row.reference}")
             lane.tasks.add(task)
             task.add_done_callback(lane.tasks.discard)
         return self._look_for_strays
 
-    async def _deliver(self, lane: _Lane, item: Claimed) -> None:
+    async def _deliver(self, lane: _Lane, item: Claimed, term: int) -> None:
         """One attempt from claim to report."""
+        try:
+            await self._deliver_held(lane, item, term)
+        except LeaseLostError:
+            log.warning("left to another node", reference=item.row.reference, lane=lane.name)
+        finally:
+            self._engine.lease.holding.pop(item.row.reference, None)
+
+    async def _deliver_held(self, lane: _Lane, item: Claimed, term: int) -> None:
         started = self._clock.monotonic()
         try:
-            receipt = await self._attempt(lane, item)
+            receipt = await self._attempt(lane, item, term)
         finally:
             lane.busy -= 1
             if lane.starved:
@@ -242,7 +258,7 @@ class Sender:
         await self._report(item, receipt.status, receipt.reason, receipt.provider_id)
         await self._fallbacks.write_down()
 
-    async def _attempt(self, lane: _Lane, item: Claimed) -> Receipt:
+    async def _attempt(self, lane: _Lane, item: Claimed, term: int) -> Receipt:
         now = self._clock.now()
         breaker, may_go = self._health.of(lane.name).admit(now)
         self._health.breakers[lane.name] = breaker
@@ -254,7 +270,9 @@ class Sender:
                 found = await self._ask(lane, message)
                 if found is not None:
                     return found
-            receipt = await self._send(lane, message, self._patience_seconds(lane, item.row, now))
+            receipt = await self._send(lane, message, self._patience_seconds(lane, item.row, now), term)
+        except LeaseLostError:
+            raise
         except DeliveryError as error:
             self._health.breakers[lane.name] = self._health.of(lane.name).fail(self._clock.now(), error.reason)
             status = Attempt.FAILED_PERMANENT if error.permanent else Attempt.FAILED_TEMPORARY
@@ -294,10 +312,10 @@ class Sender:
             return whole
         return min(whole, max(HURRIED_SECONDS, whole - (now - row.due_at).total_seconds()))
 
-    async def _send(self, lane: _Lane, message: Message, patience_seconds: float) -> Receipt:
+    async def _send(self, lane: _Lane, message: Message, patience_seconds: float, term: int) -> Receipt:
         """Hand the message over within its time; a time-out is an unknown outcome, so ask."""
         try:
-            return await within(self._clock, patience_seconds, lane.channel.send(message))
+            return await self._engine.lease.keep(term, patience_seconds, lane.channel.send(message))
         except TimeoutError:
             say = f"{lane.name} did not answer in {patience_seconds:.0f} s"
             error = DeliveryError(DeliveryReason.TIMEOUT, say, permanent=False, unknown=True)
@@ -322,7 +340,11 @@ class Sender:
     async def _report(self, item: Claimed, status: Attempt, reason: str, provider_id: str) -> None:
         """Commit what became of an attempt; when the store is away, try for a while (the lease ends by itself)."""
         command = ReceiptCommand(
-            reference=item.row.reference, status=status, reason=str(reason), provider_id=provider_id
+            reference=item.row.reference,
+            status=status,
+            reason=str(reason),
+            provider_id=provider_id,
+            claims=item.row.claims,
         )
         for _ in range(REPORT_TRIES_MAX):
             try:

@@ -131,7 +131,6 @@ class World(Sight):
         self.chat, self.links = ChatAction(self.engine), Links(self.engine, LINK_KEY)
         await self.engine.start()
         await self.figures.seed(self.engine)
-        self.metrics.seeded = True
         loops = {
             "commits": self.engine.run_commits(),
             "deadlines": self.engine.run_deadlines(),

@@ -26,6 +26,7 @@ _of_incident = (
 _due = (
     _record.where(alerts.c.due_at <= bindparam("now"), alert_is_due).order_by(alerts.c.due_at).limit(bindparam("limit"))
 )
+_take_due = _due.with_for_update(skip_locked=True)
 _since = (
     _record.where(alerts.c.firing | (alerts.c.last_seen_at >= bindparam("since")))
     .order_by(alerts.c.opened_at.desc())
@@ -63,9 +64,10 @@ def of_incident(connection: Connection, incident: int, limit: int) -> list[Alert
     return [_alert(*row) for row in connection.execute(_of_incident, {"incident": incident, "limit": limit})]
 
 
-def due(connection: Connection, now: datetime, limit: int) -> list[AlertRecord]:
-    """Return alerts that the rules asked to see again by `now`, the longest overdue first."""
-    return [_alert(*row) for row in fetch(connection, _due, now=to_micros(now), limit=limit)]
+def due(connection: Connection, now: datetime, limit: int, *, take: bool = False) -> list[AlertRecord]:
+    """Return alerts that the rules asked to see again by `now`, the longest overdue first; `take` as for incidents."""
+    rows = fetch(connection, _take_due if take else _due, now=to_micros(now), limit=limit)
+    return [_alert(*row) for row in rows]
 
 
 def since(connection: Connection, at: datetime, limit: int) -> list[AlertRecord]:
@@ -92,7 +94,9 @@ def save(connection: Connection, items: Sequence[Judged]) -> None:
     """Write alerts, new or known; without a verdict the one written before stays."""
     if items:
         statement = insert_or_replace(connection, alerts, keep=("verdict",))
-        insert_many(connection, statement, [_row(record, verdict) for record, verdict in items])
+        # In one order everywhere, as for incidents.
+        ordered = sorted(items, key=lambda item: (item[0].alert.source, item[0].alert.fingerprint))
+        insert_many(connection, statement, [_row(record, verdict) for record, verdict in ordered])
 
 
 def touch(connection: Connection, source: str, fingerprints: Iterable[str], at: datetime) -> None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import TypeAlias
 
-from sqlalchemy import Connection, Select, bindparam, func, insert, select, union_all, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, literal_column, select, union_all, update
 from sqlalchemy.exc import IntegrityError
 
 from escalatord.core.alert import Severity
@@ -20,6 +21,7 @@ from escalatord.store.tables import (
     incident_is_due,
     incident_is_open,
     incident_is_over,
+    incident_numbers,
     incidents,
 )
 
@@ -55,6 +57,7 @@ _due = (
     .order_by(incidents.c.next_due_at)
     .limit(bindparam("limit"))
 )
+_take_due = _due.with_for_update(skip_locked=True)
 _insert = insert(incidents)
 _update = (
     update(incidents)
@@ -79,6 +82,9 @@ _numbers_of_state = (
     .where(incidents.c.state == bindparam("state"), incidents.c.number < bindparam("before"))
     .order_by(incidents.c.number.desc())
     .limit(bindparam("limit"))
+)
+_from_sequence = select(func.nextval(literal_column(f"'{incident_numbers.name}'"))).select_from(
+    func.generate_series(literal_column("1"), bindparam("count"))
 )
 NUMBER_MAX = 2**62
 
@@ -125,14 +131,17 @@ def open_of_services(connection: Connection, services: Iterable[str]) -> dict[st
     return dict(select_in(connection, _open_by_service, "services", list(dict.fromkeys(services))))
 
 
-def due(connection: Connection, now: datetime, limit: int) -> list[Incident]:
-    """Return at most `limit` open incidents whose deadline has come: the most severe, then the longest overdue."""
+def due(connection: Connection, now: datetime, limit: int, *, take: bool = False) -> list[Incident]:
+    """Return at most `limit` open incidents whose deadline has come: the most severe, then the longest overdue.
+
+    `take` leaves out those that another node is working on, and keeps others off these until the transaction ends.
+    """
     found: list[Incident] = []
     for rank in reversed(SEVERITY_RANKS):
         room = limit - len(found)
         if room <= 0:
             break
-        rows = fetch(connection, _due, severity=rank, now=to_micros(now), limit=room)
+        rows = fetch(connection, _take_due if take else _due, severity=rank, now=to_micros(now), limit=room)
         found.extend(_incident(version, body) for _, version, body in rows)
     return found
 
@@ -150,7 +159,8 @@ def save(connection: Connection, items: Sequence[Incident]) -> None:
     transaction may be kept then.
     """
     fresh = [_row(incident) for incident in items if incident.version == 0]
-    known = [_change(incident) for incident in items if incident.version > 0]
+    # In one order everywhere: two nodes that change the same incidents never wait for each other in a circle.
+    known = [_change(i) for i in sorted(items, key=attrgetter("number")) if i.version > 0]
     try:
         # Known ones first: an incident that closes makes room for a new one with its key.
         changed = execute_many(connection, _update, known) if known else 0
@@ -164,9 +174,12 @@ def save(connection: Connection, items: Sequence[Incident]) -> None:
 
 
 def next_numbers(connection: Connection, count: int) -> list[int]:
-    """Return `count` incident numbers never given before; a rollback gives them back."""
+    """Return `count` incident numbers never given before; a rollback may give them back, or lose them."""
     if count <= 0:
         return []
+    if connection.dialect.name == "postgresql":
+        # a row that every new incident counts up would make each node wait for the commit of the others
+        return [number for (number,) in fetch(connection, _from_sequence, count=count)]
     counter = insert_or_replace(connection, counters, add=("value",))
     ((last,),) = fetch(connection, counter, name=COUNTER_INCIDENT, value=count)
     return list(range(last - count + 1, last + 1))

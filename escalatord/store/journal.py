@@ -1,4 +1,4 @@
-"""The journal: facts in order, one hash chain for each incident.
+"""The journal: facts in order, one hash chain for each incident, and one for each process (0 and below).
 
 An entry's hash is the SHA-256, in hex, of its canonical JSON (an object with the members actor, at, body, incident,
 kind, policy and via; names sorted, no spaces, ASCII, `at` in microseconds since 1970 UTC) followed by the hash of
@@ -62,8 +62,10 @@ def append(connection: Connection, heads: Heads, entries: Sequence[JournalEntry]
     texts: dict[int, str] = {}
     rows = [_chained(heads, entry, _text(texts, entry.body)) for entry in entries]
     insert_many(connection, _insert, rows)
+    # In one order everywhere, as for incidents. Who meets a chain that another node made longer decides again.
     ends = [
-        {"incident": incident, "length": heads[incident].length, "hash": heads[incident].hash} for incident in touched
+        {"incident": incident, "length": heads[incident].length, "hash": heads[incident].hash}
+        for incident in sorted(touched)
     ]
     insert_many(connection, insert_or_replace(connection, journal_heads), ends)
     return last_seq(connection)
@@ -112,11 +114,12 @@ def verify(connection: Connection, incident: int) -> bool:
     An incident that exists without any entry is not whole; one that never existed is.
     """
     end = Head()
-    result = connection.execution_options(yield_per=VERIFY_ROWS_AT_ONCE).execute(_of_incident, {"incident": incident})
-    for row in result:
-        if row.prev_hash != end.hash or row.hash != _hash(row._mapping):  # noqa: SLF001 the public name of a row's dict
-            return False
-        end = Head(end.length + 1, row.hash)
+    piecewise = {"yield_per": VERIFY_ROWS_AT_ONCE}
+    with connection.execute(_of_incident, {"incident": incident}, execution_options=piecewise) as rows:
+        for row in rows:
+            if row.prev_hash != end.hash or row.hash != _hash(row._mapping):  # noqa: SLF001 the public name of a row's dict
+                return False
+            end = Head(end.length + 1, row.hash)
     heads: Heads = {}
     _read_heads(connection, heads, [incident])
     if end != heads[incident]:

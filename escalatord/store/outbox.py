@@ -40,6 +40,8 @@ _pending_in_lane = (
     .limit(bindparam("limit"))
 )
 _abandoned = _rows.where(attempt_is_sending, outbox.c.lease_until < bindparam("now")).order_by(outbox.c.lease_until)
+_take_in_lane = _pending_in_lane.with_for_update(skip_locked=True)
+_take_abandoned = _abandoned.with_for_update(skip_locked=True)
 _either_due = union_all(
     select(func.min(outbox.c.due_at).label("at")).where(attempt_is_pending),
     select(func.min(outbox.c.lease_until).label("at")).where(attempt_is_sending),
@@ -115,18 +117,22 @@ def withdraw(connection: Connection, incident: int, track: str, result: str, per
     return list(connection.execute(_withdraw_track, {**values, "of_track": track}).scalars())
 
 
-def pending(connection: Connection, now: datetime, limit_per_lane: Mapping[str, int]) -> list[OutboxRow]:
+def pending(
+    connection: Connection, now: datetime, limit_per_lane: Mapping[str, int], *, take: bool = False
+) -> list[OutboxRow]:
     """Return what may be sent now, at most so many of each lane: higher rank first, then the longest due.
 
-    Rows still `sending` whose lease has ended belong to a sender that died; they count like the others.
+    Rows still `sending` whose lease has ended belong to a sender that died; they count like the others. `take` leaves
+    out those that another node is claiming, and keeps others off these until the transaction ends.
     """
     at = to_micros(now)
-    abandoned = [row_from(row) for row in fetch(connection, _abandoned, now=at)]
+    in_lane = _take_in_lane if take else _pending_in_lane
+    abandoned = [row_from(row) for row in fetch(connection, _take_abandoned if take else _abandoned, now=at)]
     found: list[OutboxRow] = []
     for lane, limit in limit_per_lane.items():
         if limit <= 0:
             continue
-        rows = fetch(connection, _pending_in_lane, lane=lane, now=at, limit=limit)
+        rows = fetch(connection, in_lane, lane=lane, now=at, limit=limit)
         waiting = [row for row in abandoned if row.lane == lane] + [row_from(row) for row in rows]
         found.extend(sorted(waiting, key=_urgency)[:limit])
     return sorted(found, key=_urgency)
@@ -142,7 +148,7 @@ def claim(connection: Connection, rows: Sequence[OutboxRow], lease_until: dateti
     if not mine:
         return []
     until = to_micros(lease_until)
-    execute_many(connection, _claim, [{"wanted": row.reference, "until": until} for row in mine])
+    execute_many(connection, _claim, [{"wanted": name, "until": until} for name in sorted(r.reference for r in mine)])
     return [replace(row, state=Attempt.SENDING, claims=row.claims + 1, lease_until=lease_until) for row in mine]
 
 
@@ -188,7 +194,8 @@ def returned(row: OutboxRow, due_at: datetime, result: str) -> OutboxRow | None:
 
 def save(connection: Connection, changes: Sequence[tuple[OutboxRow, OutboxRow]]) -> int:
     """Write attempts (as read, as now) over what was read; return how many: fewer when somebody else was faster."""
-    rows = [_change(before, after) for before, after in changes]
+    # In one order everywhere: two nodes that hear of the same attempts never wait for each other in a circle.
+    rows = [_change(before, after) for before, after in sorted(changes, key=lambda change: change[0].reference)]
     return execute_many(connection, _save, rows) if rows else 0
 
 
@@ -212,7 +219,7 @@ def lanes(connection: Connection) -> list[str]:
 
 
 def end_leases(connection: Connection, at: datetime) -> None:
-    """End every lease: whoever was sending is known to be dead (one process has this database)."""
+    """End every lease: whoever was sending is known to be dead (a process alone, or the only node alive)."""
     connection.execute(_end_leases, {"at": to_micros(at)})
 
 

@@ -1,8 +1,9 @@
 """A look into a database that somebody else may be using: read only, nothing locked, nothing migrated."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-from sqlalchemy import make_url
+from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from escalatord.core.rules import AlertRecord
@@ -10,7 +11,10 @@ from escalatord.errors import StoreRefusedError
 from escalatord.store import pragmas
 from escalatord.store.tx import Tx
 
+T = TypeVar("T")
+
 BUSY_SECONDS = 5.0
+POSTGRES = frozenset({"postgresql", "postgres"})
 
 
 def recorded_alerts(url: str, limit: int) -> Sequence[AlertRecord]:
@@ -18,22 +22,51 @@ def recorded_alerts(url: str, limit: int) -> Sequence[AlertRecord]:
 
     Raise StoreRefusedError with a sentence when there is no such database, or it is not of this version.
     """
+    return peek(url, lambda tx: tx.recent_alerts(limit))
+
+
+def peek(url: str, work: Callable[[Tx], T]) -> T:
+    """Return what `work` reads on one snapshot of a database; StoreRefusedError as above."""
     try:
         parsed = make_url(url)
     except ArgumentError as error:
         raise StoreRefusedError("the storage address is not one; write sqlite:////path/to/escalatord.db") from error
+    if parsed.get_backend_name() in POSTGRES:
+        return _peek_shared(parsed, work)
     if parsed.get_backend_name() != "sqlite" or not parsed.database:
-        raise StoreRefusedError("only a SQLite database can be looked into; write sqlite:////path/to/escalatord.db")
-    # mode=ro: opening a path that is not there would make an empty database
-    engine = pragmas.reader(
-        parsed.set(database=f"file:{parsed.database}", query={"mode": "ro", "uri": "true"}), BUSY_SECONDS
-    )
+        raise StoreRefusedError("no such database can be looked into; write sqlite:////path/to/escalatord.db")
+    engine = _read_only(parsed)
     try:
         with engine.connect() as connection, connection.begin():
-            return Tx(connection).recent_alerts(limit)
+            return work(Tx(connection))
     except DBAPIError as error:
         trouble = pragmas.trouble_of(error)
         say = trouble[1] if trouble else "it is not of this version of escalatord"
         raise StoreRefusedError(f"{parsed.database} cannot be read: {say}") from error
+    finally:
+        engine.dispose()
+
+
+def _read_only(url: URL) -> Engine:
+    # mode=ro: opening a path that is not there would make an empty database
+    query = {"mode": "ro", "uri": "true"}
+    return pragmas.reader(url.set(database=f"file:{url.database}", query=query), BUSY_SECONDS)
+
+
+def _peek_shared(url: URL, work: Callable[[Tx], T]) -> T:
+    from escalatord.store.postgres import Postgres  # noqa: PLC0415 most have no use for it
+
+    database = Postgres(url, durable=True)
+    engine = database.reader()
+    try:
+        with engine.connect() as connection:
+            standing = database.begin_reading(connection)
+            found = work(Tx(connection, standing))
+            connection.rollback()
+            return found
+    except DBAPIError as error:
+        refusal = database.refusal(error)
+        say = str(refusal) if refusal else f"{database.name} cannot be read: it is not of this version of escalatord"
+        raise StoreRefusedError(say) from error
     finally:
         engine.dispose()

@@ -133,3 +133,20 @@ class TokenRow:
     role: str
     token_hash: str
     created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeRow:
+    """A daemon that shares the database: `place` tells its host and process, `lease_until` until when it may send.
+
+    `lateness_seconds` is how late it worked a deadline lately; `chain` is the journal's chain of the node itself.
+    """
+
+    id: str
+    place: str
+    version: str
+    started_at: datetime
+    heartbeat_at: datetime
+    lease_until: datetime
+    lateness_seconds: float = 0.0
+    chain: int = 0

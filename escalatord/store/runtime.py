@@ -13,11 +13,22 @@ from escalatord.core.schedule import Override
 from escalatord.store.codec import from_micros, policy_codec, to_micros
 from escalatord.store.rows import DeadLetter, TokenRow
 from escalatord.store.sql import chunks, execute_many, insert_or_ignore, insert_or_replace
-from escalatord.store.tables import checkpoints, dead_letters, overrides, policies, settings, tokens, unreachable
+from escalatord.store.tables import (
+    checkpoints,
+    counters,
+    dead_letters,
+    overrides,
+    policies,
+    settings,
+    tokens,
+    unreachable,
+)
 
 # A sender gone mad must not fill the disk: past this the oldest letter goes.
 DEAD_LETTERS_MAX = 10_000
 CHECKPOINT_LEDGER = "ledger"
+COUNTER_WORLD = "world"
+"""Grows with every change of overrides and unreachable addresses, so that other nodes need not read them each time."""
 
 _policies = select(policies.c.hash, policies.c.body).where(policies.c.hash.in_(bindparam("hashes", expanding=True)))
 _overrides = select(overrides).where(overrides.c.end_at > bindparam("now"))
@@ -56,6 +67,11 @@ def load_policies(connection: Connection, hashes: Iterable[str]) -> dict[str, Po
     return found
 
 
+def turn_world(connection: Connection) -> None:
+    """Let other nodes see that overrides, unreachable addresses, absences or silences have changed."""
+    connection.execute(insert_or_replace(connection, counters, add=("value",)), {"name": COUNTER_WORLD, "value": 1})
+
+
 def load_overrides(connection: Connection, now: datetime) -> list[Override]:
     """Return the overrides that have not ended by `now`, in the order in which they were made."""
     # Sorted here: asked to sort, SQLite reads every override ever made in that order.
@@ -86,6 +102,7 @@ def add_override(connection: Connection, override: Override) -> int:
         "made_by": override.by,
     }
     number: int = connection.execute(_add_override, values).scalar_one()
+    turn_world(connection)
     return number
 
 
@@ -97,6 +114,7 @@ def end_override(connection: Connection, number: int, at: datetime) -> Override 
     row = connection.execute(_override, {"wanted": number, "now": to_micros(at)}).first()
     if row is None:
         return None
+    turn_world(connection)
     if row.start_at >= to_micros(at):
         connection.execute(_drop_override, {"wanted": number})
     else:
@@ -113,11 +131,13 @@ def set_unreachable(connection: Connection, person: str, address_key: str, why: 
     """Remember that an address is dead."""
     values = {"person": person, "address_key": address_key, "why": why, "at": to_micros(at)}
     connection.execute(insert_or_replace(connection, unreachable), values)
+    turn_world(connection)
 
 
 def clear_unreachable(connection: Connection, person: str, address_key: str) -> None:
     """Forget that an address was dead."""
     connection.execute(_forget_unreachable, {"of_person": person, "of_key": address_key})
+    turn_world(connection)
 
 
 def add_dead_letter(connection: Connection, letter: DeadLetter) -> int:

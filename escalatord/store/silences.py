@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, insert, select, update
 from escalatord.core.matchers import parse_matchers
 from escalatord.core.mutes import MuteKind, Silence
 from escalatord.store.codec import from_micros, to_micros
+from escalatord.store.runtime import turn_world
 from escalatord.store.tables import silences
 
 _live = select(silences).where(silences.c.end_at > bindparam("now"))
@@ -47,6 +48,7 @@ def add(connection: Connection, silence: Silence) -> int:
         "apply_to_open": silence.apply_to_open,
     }
     number: int = connection.execute(_add, values).scalar_one()
+    turn_world(connection)
     return number
 
 
@@ -56,6 +58,7 @@ def end(connection: Connection, number: int, at: datetime) -> Silence | None:
     row = connection.execute(_one, {"wanted": number, "now": now}).first()
     if row is None:
         return None
+    turn_world(connection)
     connection.execute(_end, {"wanted": number, "at": now, "begun": min(row.start_at, now)})
     return _silence(row)
 

@@ -22,6 +22,7 @@ Row: TypeAlias = dict[str, Any]
 IN_LIST_LENGTH_MAX = 500
 IN_LIST_LENGTHS = (1, 4, 16, 64, 256, IN_LIST_LENGTH_MAX)
 STATEMENTS_KEPT_MAX = 256
+PG_IN_TRANSACTION = 2
 ROWS_AT_ONCE = (64, 16, 4)
 """How many rows one INSERT writes. Each statement lets other threads go on, and may wait for them to come back."""
 
@@ -104,6 +105,14 @@ def select_in(
         for parameter in order:
             given += [*chunk, *[chunk[-1]] * (size - len(chunk))] if parameter == name else [more[parameter]]
         yield from _run(connection, text, given).fetchall()
+
+
+def is_aborted(connection: Connection) -> bool:
+    """Return whether a statement has failed in this transaction and the database takes no more: PostgreSQL does so."""
+    if connection.dialect.name != "postgresql":
+        return False
+    driver: Any = connection.connection.driver_connection
+    return bool(driver.pgconn.transaction_status != PG_IN_TRANSACTION)
 
 
 def _run(connection: Connection, text: str, given: Any, *, many: bool = False) -> Any:

@@ -4,26 +4,101 @@ The rules of this file:
 - Plain synchronous calls. Threads belong to the engine: one that writes, one that reads, each with its own connection.
 - A transaction ends in COMMIT or ROLLBACK before the call returns, whatever is raised inside, cancellation included.
 - What returned is on the disk. What cannot be committed now is a StoreUnavailableError with a sentence; the next call
-  may work again without a restart.
+  may work again without a restart. On a database that several nodes share, a ConflictError says to decide again.
+- What only one kind of database knows stands in its own file: `sqlite_file`, `postgres`.
 """
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidRequestError
 
-from escalatord.errors import StoreRefusedError, StoreUnavailableError
+from escalatord.core.values import replace
+from escalatord.errors import EscalatordError, StoreRefusedError, StoreUnavailableError
 from escalatord.store import migrate, pragmas
-from escalatord.store.disk import BALLAST_BYTES, Ballast, ProcessLock, refuse_network_file_system
+from escalatord.store.disk import BALLAST_BYTES
+from escalatord.store.incidents import ConflictError
+from escalatord.store.sqlite_file import SqliteFile
+from escalatord.store.standing import Standing
 from escalatord.store.tx import Tx
 
 T = TypeVar("T")
 
+POSTGRES = frozenset({"postgresql", "postgres"})
+CONFLICT_TRIES_MAX = 5
+ALONE_FROM_TRY = 2
+"""The first tries share the database with other nodes; a later one has it for itself, and cannot lose."""
+
+
+class Database(Protocol):
+    """What a store stands on. `path` is its file where it has one; `name` is shown to humans, without a password."""
+
+    @property
+    def shared(self) -> bool: ...  # noqa: D102 - whether several nodes may use it
+    @property
+    def path(self) -> Path | None: ...  # noqa: D102 - the class says it
+    @property
+    def name(self) -> str: ...  # noqa: D102 - the class says it
+    @property
+    def short_of_room(self) -> bool: ...  # noqa: D102 - `Store.short_of_room` says it
+
+    def take(self) -> None:
+        """Make it ours, or raise StoreRefusedError."""
+        ...
+
+    def writer(self) -> Engine:
+        """Return a new engine that writes."""
+        ...
+
+    def reader(self) -> Engine:
+        """Return a new engine that reads and can change nothing."""
+        ...
+
+    def prepare(self, connection: Connection, make: Callable[[Connection], object]) -> None:
+        """Check that it keeps its promises, and let `make` see to the schema in a transaction of its own."""
+        ...
+
+    def opened(self) -> None:
+        """Hear that everything is open."""
+        ...
+
+    def begin_writing(self, connection: Connection, *, alone: bool) -> Standing:
+        """Begin a transaction that may write; `alone` keeps every other writer out until it ends."""
+        ...
+
+    def begin_reading(self, connection: Connection) -> Standing:
+        """Begin a transaction on one snapshot."""
+        ...
+
+    def is_sound(self, connection: Connection) -> bool:
+        """Return whether a COMMIT now would commit."""
+        ...
+
+    def is_idle(self, connection: Connection) -> bool:
+        """Return whether no transaction is under way on a connection that works."""
+        ...
+
+    def committed(self) -> None:
+        """Hear that something was committed."""
+        ...
+
+    def trouble(self, error: DBAPIError, connection: Connection) -> EscalatordError | None:
+        """Return what an error of a transaction just rolled back means, None when it is a defect."""
+        ...
+
+    def refusal(self, error: DBAPIError) -> EscalatordError | None:
+        """Return what an error while opening means, None when it is a defect."""
+        ...
+
+    def release(self) -> None:
+        """Let go of it."""
+        ...
+
 
 class Store:
-    """One database. `url` is `sqlite:///relative/path` or `sqlite:////absolute/path`.
+    """One database. `url` is `sqlite:///relative/path`, `sqlite:////absolute/path` or `postgresql://host/name`.
 
     `busy_seconds` is how long a write waits for a lock held by another process (a backup, a curious human);
     `ballast_bytes` how much disk space is held back for the day the disk is full. Without `durable` nothing is synced
@@ -38,46 +113,59 @@ class Store:
         ballast_bytes: int = BALLAST_BYTES,
         durable: bool = True,
     ) -> None:
-        self._url, self.path = _local_file(url)
-        self._busy_seconds = busy_seconds
-        self._durable = durable
-        self._lock = ProcessLock(self.path.with_name(self.path.name + ".lock"))
-        self._ballast = Ballast(self.path.with_name(self.path.name + ".ballast"), ballast_bytes)
-        # True from the write that found the disk full until there is plenty of room again: what little the ballast
-        # gave up is for acks and timers, not for more alerts.
-        self.short_of_room = False
+        parsed = _parsed(url)
+        if parsed.get_backend_name() in POSTGRES:
+            from escalatord.store.postgres import Postgres  # noqa: PLC0415 most have no use for it
+
+            self.database: Database = Postgres(parsed, durable=durable)
+        else:
+            self.database = SqliteFile(parsed, busy_seconds=busy_seconds, ballast_bytes=ballast_bytes, durable=durable)
+        self.chain = 0
+        """Where the journal of this process itself goes; a node is given one when it joins (see `nodes`)."""
         self._engines: list[Engine] = []
         self._writer: Connection | None = None
         self._reader: Connection | None = None
 
-    def open(self) -> None:
-        """Take the database: check the ground, lock out other processes, bring the schema up to date.
+    @property
+    def shared(self) -> bool:
+        """Return whether other nodes may use the same database."""
+        return self.database.shared
+
+    @property
+    def path(self) -> Path:
+        """Return the database's file; LookupError when it is none."""
+        if self.database.path is None:
+            raise LookupError("this database is not a file")
+        return self.database.path
+
+    @property
+    def short_of_room(self) -> bool:
+        """Return True from the write that found the disk full until there is plenty of room again.
+
+        What little the ballast gave up is for acks and timers, not for more alerts.
+        """
+        return self.database.short_of_room
+
+    def open(self, make: Callable[[Connection], object] = migrate.prepare) -> None:
+        """Take the database: check the ground, lock out whom it cannot bear, let `make` bring the schema up to date.
 
         Raise StoreRefusedError, with what to do, when it must not be used; StoreUnavailableError when it cannot now.
         """
-        if not self.path.parent.is_dir():
-            raise StoreRefusedError(f"the directory {self.path.parent} does not exist; create it first")
-        refuse_network_file_system(self.path)
+        self.database.take()
         try:
-            self._lock.take()
-            # It holds names and alert text: not for other users of this machine. SQLite's own files take the same mode.
-            self.path.touch(mode=0o600)
-        except OSError as error:
-            self._lock.release()
-            raise StoreRefusedError(f"{self.path} cannot be written: {error.strerror}") from error
-        try:
-            self._writer = self._connect(pragmas.writer(self._url, self._busy_seconds, durable=self._durable))
-            pragmas.check(self._writer, durable=self._durable)
-            self._writer.rollback()
-            self._prepare_schema(self._writer)
-            self._reader = self._connect(pragmas.reader(self._url, self._busy_seconds))
+            self._writer = self._connect(self.database.writer())
+            self.database.prepare(self._writer, make)
+            self._reader = self._connect(self.database.reader())
         except DBAPIError as error:
             self.close()
-            self._refuse(error)
+            refusal = self.database.refusal(error)
+            if refusal is None:
+                raise
+            raise refusal from error
         except BaseException:
             self.close()
             raise
-        self._ballast.hold()
+        self.database.opened()
 
     def close(self) -> None:
         """Let go of the database; what was committed stays. Closing twice is fine."""
@@ -88,96 +176,100 @@ class Store:
             engine.dispose()
         self._engines.clear()
         self._reader = self._writer = None
-        self._lock.release()
+        self.database.release()
 
-    def write(self, work: Callable[[Tx], T]) -> T:
-        """Run `work` in a transaction that holds the write lock from its start, and commit it.
+    def write(self, work: Callable[[Tx], T], *, alone: bool = False) -> T:
+        """Run `work` in a transaction that may change everything, and commit it.
 
         Whatever `work` raises rolls everything back and is raised again; trouble with the database itself becomes
-        StoreUnavailableError. One thread at a time.
+        StoreUnavailableError, and losing to another node a ConflictError, which cannot happen `alone`. One thread at
+        a time.
         """
-        result = self._run(self._writer, work)
-        if not self._ballast.held:
-            self._ballast.hold()
-            self.short_of_room = self.short_of_room and not self._ballast.held
+        result = self._run(self._writer, work, lambda connection: self.database.begin_writing(connection, alone=alone))
+        self.database.committed()
         return result
+
+    def settle(self, work: Callable[[Tx], T]) -> T:
+        """Do the same for work that may simply be done again when another node was faster."""
+        for tried in range(CONFLICT_TRIES_MAX - 1):
+            try:
+                return self.write(work, alone=tried >= ALONE_FROM_TRY)
+            except ConflictError:
+                continue
+        return self.write(work, alone=True)
 
     def read(self, work: Callable[[Tx], T]) -> T:
         """Run `work` on one snapshot; attempts to write fail. One thread at a time, beside the writing one."""
-        return self._run(self._reader, work)
+        return self._run(self._reader, work, self.database.begin_reading)
 
-    def _run(self, connection: Connection | None, work: Callable[[Tx], T]) -> T:
+    def _run(
+        self, connection: Connection | None, work: Callable[[Tx], T], begin: Callable[[Connection], Standing]
+    ) -> T:
         if connection is None:
             raise StoreUnavailableError("the store is not open")
         try:
-            connection.begin()
-            result = work(Tx(connection))
-            _commit(connection)
+            standing = self._begin(connection, begin)
+            result = work(Tx(connection, replace(standing, chain=self.chain)))
+            self._commit(connection)
         except DBAPIError as error:
-            _roll_back(connection)
-            trouble = pragmas.trouble_of(error)
+            self._roll_back(connection)
+            _make_discreet(error)
+            trouble = self.database.trouble(error, connection)
             if trouble is None:
                 raise
-            code, sentence = trouble
-            if code in pragmas.NO_ROOM:
-                sentence += self._make_room(connection)
-            raise StoreUnavailableError(f"the store is unavailable: {sentence}") from error
+            raise trouble from error
         except BaseException:
-            _roll_back(connection)
+            self._roll_back(connection)
             raise
         return result
 
-    def _make_room(self, connection: Connection) -> str:
-        self.short_of_room = True
-        freed = self._ballast.give_up()
-        pragmas.reuse_log(connection)
-        return "; the room held back for this was freed" if freed else ""
+    def _begin(self, connection: Connection, begin: Callable[[Connection], Standing]) -> Standing:
+        """Begin; a connection that died while nobody used it is replaced at once, and nobody hears of it."""
+        if not self.shared:
+            return begin(connection)
+        try:
+            return begin(connection)
+        except DBAPIError:
+            self._roll_back(connection)
+            return begin(connection)
+
+    def _commit(self, connection: Connection) -> None:
+        # The database may have ended the transaction on its own; COMMIT would then say yes to nothing.
+        if not self.database.is_sound(connection):
+            raise StoreUnavailableError("the store is unavailable: the database gave the transaction up")
+        connection.commit()
+
+    def _roll_back(self, connection: Connection) -> None:
+        """End the transaction for certain: a connection that cannot even do that is thrown away and made anew."""
+        try:
+            connection.rollback()
+            if not connection.invalidated and self.database.is_idle(connection):
+                return
+        except (DBAPIError, InvalidRequestError):
+            pass
+        connection.invalidate()
+        connection.rollback()
 
     def _connect(self, engine: Engine) -> Connection:
         self._engines.append(engine)
         return engine.connect()
 
-    def _prepare_schema(self, connection: Connection) -> None:
-        with connection.begin():
-            migrate.prepare(connection)
 
-    def _refuse(self, error: DBAPIError) -> NoReturn:
-        trouble = pragmas.trouble_of(error)
-        if trouble is None:
-            raise error
-        code, sentence = trouble
-        if code in pragmas.NEVER_USABLE:
-            raise StoreRefusedError(f"{self.path} cannot be used: {sentence}") from error
-        raise StoreUnavailableError(f"{self.path} cannot be opened now: {sentence}") from error
+def _make_discreet(error: DBAPIError) -> None:
+    """Keep only what an error says first: PostgreSQL goes on with the row that it is about, alert text and phones."""
+    for each in (error, error.orig):
+        if each is not None and each.args:
+            each.args = (str(each.args[0]).partition("\n")[0],)
 
 
-def _local_file(url: str) -> tuple[URL, Path]:
+def _parsed(url: str) -> URL:
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise StoreRefusedError("the storage address is not one; write sqlite:////path/to/escalatord.db") from error
-    if parsed.get_backend_name() != "sqlite":
-        raise StoreRefusedError(f"storage in {parsed.get_backend_name()} is not supported; use sqlite:////path/to/file")
-    name = parsed.database or ""
-    if not name or name == ":memory:" or name.startswith("file:") or parsed.query:
-        raise StoreRefusedError("the database must be a plain file: what is in memory would not survive a restart")
-    return parsed, Path(name)
-
-
-def _commit(connection: Connection) -> None:
-    # SQLite ends a transaction on its own in bad trouble; COMMIT would then say yes to nothing.
-    if not pragmas.in_transaction(connection):
-        raise StoreUnavailableError("the store is unavailable: the database gave the transaction up")
-    connection.commit()
-
-
-def _roll_back(connection: Connection) -> None:
-    """End the transaction for certain: a connection that cannot even do that is thrown away and made anew."""
-    try:
-        connection.rollback()
-        if not pragmas.in_transaction(connection):
-            return
-    except DBAPIError:
-        pass
-    connection.invalidate()
-    connection.rollback()
+        say = "the storage address is not one; write sqlite:////path/to/escalatord.db or postgresql://host/name"
+        raise StoreRefusedError(say) from error
+    if parsed.get_backend_name() not in {"sqlite", *POSTGRES}:
+        raise StoreRefusedError(
+            f"storage in {parsed.get_backend_name()} is not supported; use sqlite:////path/to/file or postgresql://…"
+        )
+    return parsed

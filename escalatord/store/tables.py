@@ -25,8 +25,12 @@ from sqlalchemy import (
     UniqueConstraint,
     literal_column,
 )
+from sqlalchemy import Sequence as Numbering
 
-SCHEMA_VERSION = "0003"
+SCHEMA_VERSION = "0004"
+# The oldest schema whose code may still run on this one, beside nodes that are upgraded already: see `migrate`. Nothing
+# older knows of other nodes.
+SCHEMA_SERVES = "0004"
 
 metadata = MetaData(naming_convention={"pk": "%(table_name)s_pk", "uq": "%(table_name)s_%(column_0_N_name)s_unique"})
 
@@ -327,7 +331,7 @@ settings = Table(
     Column("value", Text, nullable=False),
 )
 
-# Numbers given out so far, by what they number. PostgreSQL will use a sequence where this row gets too warm.
+# Numbers given out so far, by what they number. Incidents of several nodes are numbered by a sequence instead.
 counters = Table(
     "counters",
     metadata,
@@ -343,3 +347,33 @@ checkpoints = Table(
     Column("seq", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
 )
+
+# The daemons that share this database, and until when each of them may send. A process alone with its file has no row.
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("place", Text, nullable=False),
+    Column("version", String(32), nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("heartbeat_at", BigInteger, nullable=False),
+    Column("lease_until", BigInteger, nullable=False),
+    Column("lateness_ms", BigInteger, nullable=False),
+    Column("chain", BigInteger, nullable=False),
+)
+
+# Which alerts changed, in the order of `revision`: how nodes tell each other what rules that look around depend on.
+alert_news = Table(
+    "alert_news",
+    metadata,
+    Column("revision", Sequence, primary_key=True, autoincrement=True),
+    Column("chain", BigInteger, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# SQLite has no sequences, and one process: there `counters` does.
+incident_numbers = Numbering("incident_numbers", metadata=metadata)
+node_chains = Numbering("node_chains", metadata=metadata)

@@ -11,16 +11,15 @@ from typing import Any
 from sqlalchemy import Connection
 
 from escalatord.core.incident import Attempt, Incident, State
-from escalatord.core.mutes import Silence
 from escalatord.core.policy import Policy
 from escalatord.core.rules import AlertRecord
-from escalatord.core.schedule import Override
-from escalatord.store import alerts, answers, digests, incidents, journal, outbox, runtime, silences
+from escalatord.core.values import replace
+from escalatord.store import alerts, answers, digests, incidents, journal, outbox, runtime
 from escalatord.store.alerts import Judged
 from escalatord.store.incidents import ConflictError, OpenCount
+from escalatord.store.nodes import Nodes
 from escalatord.store.rows import (
     CodeRow,
-    DeadLetter,
     DigestRow,
     JournalEntry,
     JournalRow,
@@ -28,20 +27,37 @@ from escalatord.store.rows import (
     MemberRow,
     OutboxRow,
     Sent,
-    TokenRow,
 )
+from escalatord.store.sql import is_aborted
+from escalatord.store.standing import ALONE, Standing
+from escalatord.store.tx_runtime import RunTime
 
 __all__ = ["ConflictError", "Tx"]
 
 
-class Tx:
-    """A transaction in progress. Instants are aware; lists and dicts handed out belong to the caller."""
+class Tx(RunTime):
+    """A transaction in progress. Instants are aware; lists and dicts handed out belong to the caller.
 
-    __slots__ = ("_connection", "_heads")
+    `standing` is where it stands among several nodes, `nodes` what it hears of them.
+    """
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    __slots__ = ("_connection", "_heads", "nodes", "standing")
+
+    def __init__(self, connection: Connection, standing: Standing = ALONE) -> None:
+        super().__init__(connection)
         self._heads: journal.Heads = {}
+        self.standing = standing
+        self.nodes = Nodes(connection, standing.chain)
+
+    @property
+    def connection(self) -> Connection:
+        """Return the connection, for what is about the whole database and not about any family of tables."""
+        return self._connection
+
+    @property
+    def is_aborted(self) -> bool:
+        """Return whether the database takes no more statements in this transaction because one has failed."""
+        return is_aborted(self._connection)
 
     # incidents
 
@@ -61,9 +77,12 @@ class Tx:
         """Return the oldest open incident of each of these services that has one."""
         return incidents.open_of_services(self._connection, services)
 
-    def due(self, now: datetime, limit: int) -> list[Incident]:
-        """Return open incidents whose deadline has come, the most severe first, then the longest overdue."""
-        return incidents.due(self._connection, now, limit)
+    def due(self, now: datetime, limit: int, *, take: bool = False) -> list[Incident]:
+        """Return open incidents whose deadline has come, the most severe first, then the longest overdue.
+
+        `take` leaves out those that another node is working on, and keeps others off these until this one ends.
+        """
+        return incidents.due(self._connection, now, limit, take=take)
 
     def next_due(self) -> datetime | None:
         """Return the earliest deadline of any open incident or alert."""
@@ -105,9 +124,9 @@ class Tx:
         """Remember that these alerts were told again at `at`."""
         alerts.touch(self._connection, source, fingerprints, at)
 
-    def due_alerts(self, now: datetime, limit: int) -> list[AlertRecord]:
-        """Return alerts that the rules asked to see again by `now`, the longest overdue first."""
-        return alerts.due(self._connection, now, limit)
+    def due_alerts(self, now: datetime, limit: int, *, take: bool = False) -> list[AlertRecord]:
+        """Return alerts that the rules asked to see again by `now`, the longest overdue first; `take` as in `due`."""
+        return alerts.due(self._connection, now, limit, take=take)
 
     def verdict_of(self, source: str, fingerprint: str) -> dict[str, Any] | None:
         """Return the last verdict on an alert as JSON values, reasons included."""
@@ -132,7 +151,13 @@ class Tx:
     # journal
 
     def append(self, entries: Sequence[JournalEntry]) -> int:
-        """Append entries, chained by incident; return the number of the last one."""
+        """Append entries, chained by incident; return the number of the last one.
+
+        Those of incident 0 go to the chain of this process.
+        """
+        chain = self.standing.chain
+        if chain:
+            entries = [entry if entry.incident else replace(entry, incident=chain) for entry in entries]
         return journal.append(self._connection, self._heads, entries)
 
     def journal_of(self, incident: int) -> list[JournalRow]:
@@ -172,9 +197,14 @@ class Tx:
         """
         return outbox.withdraw(self._connection, incident, track, result, person)
 
-    def outbox_pending(self, now: datetime, limit_per_lane: Mapping[str, int]) -> list[OutboxRow]:
-        """Return what may be sent now, at most so many of each lane: higher rank first, then the longest due."""
-        return outbox.pending(self._connection, now, limit_per_lane)
+    def outbox_pending(
+        self, now: datetime, limit_per_lane: Mapping[str, int], *, take: bool = False
+    ) -> list[OutboxRow]:
+        """Return what may be sent now, at most so many of each lane: higher rank first, then the longest due.
+
+        `take` as in `due`.
+        """
+        return outbox.pending(self._connection, now, limit_per_lane, take=take)
 
     def outbox_claim(self, rows: Sequence[OutboxRow], lease_until: datetime) -> list[OutboxRow]:
         """Mark as `sending` those of `rows` that nobody claimed or settled since they were read."""
@@ -320,81 +350,3 @@ class Tx:
     def link(self, token_hash: str) -> LinkRow | None:
         """Return what the link with that token hash is bound to."""
         return answers.link(self._connection, token_hash)
-
-    # run time
-
-    def overrides(self, now: datetime) -> list[Override]:
-        """Return the overrides that have not ended by `now`, in the order in which they were made."""
-        return runtime.load_overrides(self._connection, now)
-
-    def add_override(self, override: Override) -> int:
-        """Keep an override and return its number; `override.id` is ignored."""
-        return runtime.add_override(self._connection, override)
-
-    def end_override(self, number: int, at: datetime) -> Override | None:
-        """Let an override end at `at` (forget it when it has not begun); return it as it was, None = there is none."""
-        return runtime.end_override(self._connection, number, at)
-
-    def silences(self, now: datetime) -> list[Silence]:
-        """Return the silences that have not ended by `now`, in the order in which they were made."""
-        return silences.load(self._connection, now)
-
-    def add_silence(self, silence: Silence) -> int:
-        """Keep a silence and return its number; `silence.id` is ignored."""
-        return silences.add(self._connection, silence)
-
-    def end_silence(self, number: int, at: datetime) -> Silence | None:
-        """Let a silence end at `at`; return it as it was, None = there is none, or it is over."""
-        return silences.end(self._connection, number, at)
-
-    def unreachable(self) -> frozenset[tuple[str, str]]:
-        """Return the (person, address key) pairs that cannot be reached."""
-        return runtime.load_unreachable(self._connection)
-
-    def set_unreachable(self, person: str, address_key: str, why: str, at: datetime) -> None:
-        """Remember that an address is dead."""
-        runtime.set_unreachable(self._connection, person, address_key, why, at)
-
-    def clear_unreachable(self, person: str, address_key: str) -> None:
-        """Forget that an address was dead."""
-        runtime.clear_unreachable(self._connection, person, address_key)
-
-    def dead_letter(self, letter: DeadLetter) -> int:
-        """Keep a body nobody could use and return its number; `letter.id` is ignored."""
-        return runtime.add_dead_letter(self._connection, letter)
-
-    def dead_letters(self, limit: int) -> list[DeadLetter]:
-        """Return the newest dead letters, newest first."""
-        return runtime.load_dead_letters(self._connection, limit)
-
-    def setting(self, name: str) -> str | None:
-        """Return a setting kept over restarts."""
-        return runtime.setting(self._connection, name)
-
-    def set_setting(self, name: str, value: str) -> None:
-        """Keep a setting over restarts."""
-        runtime.set_setting(self._connection, name, value)
-
-    def settings(self, prefix: str) -> dict[str, str]:
-        """Return the settings whose names start so, by name."""
-        return runtime.settings_of(self._connection, prefix)
-
-    def tokens(self) -> list[TokenRow]:
-        """Return all API tokens by name; only their hashes are known."""
-        return runtime.load_tokens(self._connection)
-
-    def add_token(self, row: TokenRow) -> None:
-        """Keep an API token."""
-        runtime.add_token(self._connection, row)
-
-    def remove_token(self, name: str) -> bool:
-        """Remove an API token; return whether there was one."""
-        return runtime.remove_token(self._connection, name)
-
-    def checkpoint(self) -> tuple[int, dict[str, Any]] | None:
-        """Return the journal number up to which figures were summed, and the sums."""
-        return runtime.checkpoint(self._connection)
-
-    def set_checkpoint(self, seq: int, body: Mapping[str, Any]) -> None:
-        """Keep the sums up to journal number `seq`."""
-        runtime.set_checkpoint(self._connection, seq, body)

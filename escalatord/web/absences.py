@@ -13,7 +13,8 @@ from escalatord.core.away import Away
 from escalatord.core.incident import Via
 from escalatord.core.ruleset import Ruleset, World
 from escalatord.core.wallclock import Style, format_local, next_clock
-from escalatord.engine.commands import Absence, AbsenceReason, AddAway, CancelAway, Command
+from escalatord.engine.commands import Command
+from escalatord.engine.wishes import Absence, AbsenceReason, AddAway, CancelAway
 from escalatord.errors import BadInputError
 from escalatord.web.answers import answer, refuse
 from escalatord.web.asking import json_object, text_of, via_of

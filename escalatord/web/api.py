@@ -16,6 +16,7 @@ from escalatord.web.duty_json import SHIFTS_DAYS_MAX, duties
 from escalatord.web.human import VERBS, raising, speaker
 from escalatord.web.incidents_json import NOTHING_CHANGED, detail, names_of, summary, suppressed_json
 from escalatord.web.middleware import principal_of
+from escalatord.web.node_list import node_list
 from escalatord.web.openapi import document
 from escalatord.web.parts import PARTS, Handler, Route, WebParts
 from escalatord.web.reading import INCIDENTS_LISTED_MAX, told, world_at
@@ -180,6 +181,7 @@ async def status(request: web.Request) -> web.Response:
             "overdue_seconds": max(0.0, (now - next_due).total_seconds()) if next_due is not None else 0.0,
             "journal_seq": seq,
             "channels": dict(parts.channels_up()),
+            "nodes": node_list(*parts.nodes(), now),
         }
     )
 

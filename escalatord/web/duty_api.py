@@ -7,7 +7,8 @@ import re
 from aiohttp import web
 
 from escalatord.core.incident import Via
-from escalatord.engine.commands import CancelOverride, Command, Overridden, OverrideReason
+from escalatord.engine.commands import Command
+from escalatord.engine.wishes import CancelOverride, Overridden, OverrideReason
 from escalatord.web.answers import answer, refuse
 from escalatord.web.asking import NUMBER_DIGITS_MAX, json_object, text_of, via_of
 from escalatord.web.duty_json import override_json, planned_overrides, schedule_calendar

@@ -7,7 +7,8 @@ from escalatord.core.incident import Via
 from escalatord.core.ruleset import World
 from escalatord.core.schedule import Override
 from escalatord.core.wallclock import Style, format_local
-from escalatord.engine.commands import AbsenceReason, Command, OverrideReason
+from escalatord.engine.commands import Command
+from escalatord.engine.wishes import AbsenceReason, OverrideReason
 from escalatord.web import absences
 from escalatord.web.duty_api import cancelling, done
 from escalatord.web.human import speaker

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from escalatord.core.ruleset import Ruleset
 from escalatord.core.units import parse_duration_seconds
 from escalatord.core.wallclock import Style, format_local, parse_when
-from escalatord.engine.commands import AddOverride, Overridden, OverrideReason, SwapShifts
+from escalatord.engine.wishes import AddOverride, Overridden, OverrideReason, SwapShifts
 from escalatord.errors import BadInputError
 from escalatord.web.asking import text_of
 from escalatord.web.human import Content, Speaker

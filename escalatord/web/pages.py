@@ -18,6 +18,7 @@ from escalatord.web.human import VERBS, raising, speaker
 from escalatord.web.incidents_json import detail, names_of
 from escalatord.web.login import NOT_OURS
 from escalatord.web.middleware import principal_of
+from escalatord.web.node_list import node_lines
 from escalatord.web.parts import PARTS, Route, WebParts
 from escalatord.web.reading import board_of, told, world_at
 from escalatord.web.render import error_page, page
@@ -97,6 +98,7 @@ async def board(request: web.Request) -> web.Response:
         "closed": cards(found.closed, found.attempts, names, now),
         "duty": duty,
         "muted": [one for one in muting_json(await muting(engine)) if one["active"]],
+        "nodes": node_lines(*request.app[PARTS].nodes(), now),
     }
     return page(request, "board.html", context)
 

@@ -21,7 +21,7 @@ from escalatord.notify.simulated import Switchboard
 from escalatord.respond.chat_action import ChatAnswer
 from escalatord.respond.keypad import Spoken
 from escalatord.respond.link import LinkView
-from escalatord.store.rows import OutboxRow
+from escalatord.store.rows import NodeRow, OutboxRow
 from escalatord.store.tx import Tx
 
 T = TypeVar("T")
@@ -169,6 +169,11 @@ def ignore_ingest(source: str, result: str, seconds: float | None) -> None:
     """Count nothing: stands in where nobody wants figures."""
 
 
+def alone() -> tuple[str, tuple[NodeRow, ...]]:
+    """Return that nobody shares the database."""
+    return "", ()
+
+
 def ignore_alerts(source: str, *, firing: int, resolved: int) -> None:
     """Count nothing: stands in where nobody wants figures."""
 
@@ -188,8 +193,9 @@ class WebParts:
     the outside reaches us, without a path. `metrics` answers an Accept header with (body, content type), None until the
     figures are seeded. `observe` takes (route, method, status, seconds), `observe_ingest` (source, result, commit
     seconds or None), `count_alerts` the alerts of a committed body. `reload` returns what is wrong with the new rules,
-    () when they are in force; None hides the route. `channels_up` maps lanes to whether they work. `answer_chat` posts
-    a text to a chat's response address.
+    () when they are in force; None hides the route. `channels_up` maps lanes to whether they work; `nodes` returns the
+    id of this node and all that share its database ("" and none when it is alone). `answer_chat` posts a text to a
+    chat's response address.
     """
 
     engine: EnginePort
@@ -207,6 +213,7 @@ class WebParts:
     count_alerts: CountAlerts = ignore_alerts
     reload: Callable[[], Awaitable[tuple[Finding, ...]]] | None = None
     channels_up: Callable[[], Mapping[str, bool]] = dict
+    nodes: Callable[[], tuple[str, tuple[NodeRow, ...]]] = alone
     answer_chat: Callable[[str, str], Awaitable[None]] | None = None
 
     def __post_init__(self) -> None:

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from escalatord.core.incident import Via
-from escalatord.engine.commands import AddSilence, ExpireSilence, SilenceReason
+from escalatord.engine.wishes import AddSilence, ExpireSilence, SilenceReason
 from escalatord.web.human import speaker
 from escalatord.web.login import NOT_OURS
 from escalatord.web.middleware import principal_of

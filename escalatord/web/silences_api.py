@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from escalatord.core.incident import Via
-from escalatord.engine.commands import AddSilence, ExpireSilence, Silenced
+from escalatord.engine.wishes import AddSilence, ExpireSilence, Silenced
 from escalatord.web.answers import answer, refuse
 from escalatord.web.asking import NUMBER_DIGITS_MAX, VIAS, json_object, text_of, via_of
 from escalatord.web.human import Speaker, speaker

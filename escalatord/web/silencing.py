@@ -6,13 +6,13 @@ from datetime import datetime
 
 from escalatord.core.matchers import Matchers, parse_matchers
 from escalatord.core.mutes import Inhibit, Maintenance, Mute, MuteKind, Silence
-from escalatord.engine.commands import AddSilence, Silenced, SilenceReason
 from escalatord.engine.suppressing import (
     SILENCE_AHEAD_DAYS_MAX,
     SILENCE_DAYS_MAX,
     SILENCE_MATCHERS_CHARS_MAX,
     SILENCE_WHY_CHARS_MAX,
 )
+from escalatord.engine.wishes import AddSilence, Silenced, SilenceReason
 from escalatord.errors import BadInputError
 from escalatord.store.tx import Tx
 from escalatord.web.asking import flag_of, text_of

@@ -9,7 +9,8 @@ from escalatord.core.away import Away
 from escalatord.core.incident import Via
 from escalatord.engine.absences import AWAY_PER_PERSON_MAX
 from escalatord.engine.batch import Batch
-from escalatord.engine.commands import Absence, AbsenceReason, AddAway, CancelAway, Remark
+from escalatord.engine.commands import Remark
+from escalatord.engine.wishes import Absence, AbsenceReason, AddAway, CancelAway
 from escalatord.store.store import Store
 from tests.fakes.duty import utc
 from tests.fakes.world import RULESET

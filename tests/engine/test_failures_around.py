@@ -46,7 +46,7 @@ async def test_a_transaction_that_fails_is_not_counted(tmp_path, monkeypatch):
         await world.fire("HostDown", host="a")
         write = Store.write
 
-        def gives_up(store, work):
+        def gives_up(store, work, **more):
             def work_then_fail(tx):
                 work(tx)
                 raise StoreUnavailableError("the disk is away")

@@ -10,14 +10,7 @@ from escalatord.core.incident import Via
 from escalatord.core.schedule import Schedule, on_call
 from escalatord.engine import overriding
 from escalatord.engine.batch import Batch
-from escalatord.engine.commands import (
-    AddOverride,
-    CancelOverride,
-    Overridden,
-    OverrideReason,
-    RememberFeed,
-    SwapShifts,
-)
+from escalatord.engine.wishes import AddOverride, CancelOverride, Overridden, OverrideReason, RememberFeed, SwapShifts
 from escalatord.engine.written import CommandFailedError
 from escalatord.errors import StoreUnavailableError
 from escalatord.store.store import Store
@@ -185,7 +178,7 @@ def test_a_swap_may_look_further_ahead(batch):
 def test_what_was_not_committed_is_not_in_force(batch, monkeypatch):
     """When the disk fails after everything was decided, nobody is on call who is not stored as such."""
 
-    def fail(work):
+    def fail(work, **more):
         def then_fail(tx):
             work(tx)
             raise StoreUnavailableError("the disk is away")

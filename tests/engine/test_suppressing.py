@@ -10,8 +10,9 @@ from escalatord.core.matchers import parse_matchers
 from escalatord.core.mutes import MuteKind, Silence
 from escalatord.engine import suppressing
 from escalatord.engine.batch import Batch, CommandFailedError
-from escalatord.engine.commands import AddSilence, ExpireSilence, Ingest, Silenced, SilenceReason
+from escalatord.engine.commands import Ingest
 from escalatord.engine.handlers import Due
+from escalatord.engine.wishes import AddSilence, ExpireSilence, Silenced, SilenceReason
 from escalatord.errors import StoreUnavailableError
 from escalatord.store.store import Store
 from tests.fakes.duty import utc

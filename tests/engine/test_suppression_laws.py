@@ -14,8 +14,9 @@ from escalatord.core.matchers import MatcherIndex, parse_matchers
 from escalatord.core.mutes import Inhibit, Maintenance, Silence, Span, parse_mute
 from escalatord.core.rules import ExceptionRule, ThresholdRule
 from escalatord.engine.batch import Batch
-from escalatord.engine.commands import AddSilence, ExpireSilence, Ingest
+from escalatord.engine.commands import Ingest
 from escalatord.engine.handlers import Due
+from escalatord.engine.wishes import AddSilence, ExpireSilence
 from escalatord.store.store import Store
 from tests.fakes.duty import utc
 from tests.fakes.rulesets import ALERT, CRITICAL, ERROR, level, threshold

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from escalatord.core.incident import Via
 from escalatord.core.matchers import parse_matchers
 from escalatord.core.mutes import MuteKind, Silence
-from escalatord.engine.commands import AddSilence, ExpireSilence, Silenced
+from escalatord.engine.wishes import AddSilence, ExpireSilence, Silenced
 from escalatord.sim.world import World
 
 

@@ -91,9 +91,12 @@ class Running:
 
 
 class Daemon:
-    """The real daemon on a port and a database of its own; can be killed and started again."""
+    """The real daemon on a port of its own; can be killed and started again.
 
-    def __init__(self, folder: Path, rules: Path, *arguments: str, port: int = 0) -> None:
+    Its database is a file in `folder`, or the one at `storage`, which others may share.
+    """
+
+    def __init__(self, folder: Path, rules: Path, *arguments: str, port: int = 0, storage: str = "") -> None:
         self.folder = folder
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -106,7 +109,7 @@ class Daemon:
             "--rules",
             str(rules),
             "--storage.url",
-            f"sqlite:///{self.database}",
+            storage or f"sqlite:///{self.database}",
             "--web.listen-address",
             f"127.0.0.1:{self.port}",
             "--web.external-url",

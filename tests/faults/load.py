@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import aiohttp
@@ -28,13 +29,17 @@ class Answered:
 
 
 class Load:
-    """Posts `per_second` alerts until told to stop. `answers` counts every HTTP status, 0 = no answer at all."""
+    """Posts `per_second` alerts until told to stop. `answers` counts every HTTP status, 0 = no answer at all.
 
-    def __init__(self, url: str, per_second: float, clock: Clock, service: str = "shop") -> None:
+    `url` may be several, one after the other in turn, as a load balancer would.
+    """
+
+    def __init__(self, url: str | Sequence[str], per_second: float, clock: Clock, service: str = "shop") -> None:
         self.answered: list[Answered] = []
         self.answers: Counter[int] = Counter()
         self.slowest_answer_seconds = 0.0
-        self._url = url
+        self._urls = [url] if isinstance(url, str) else list(url)
+        self._turn = 0
         self._pause = 1 / per_second
         self._clock = clock
         self._service = service
@@ -73,7 +78,9 @@ class Load:
             tries += 1
             asked = self._clock.monotonic()
             try:
-                async with session.post(self._url, json=body_of(name, self._service)) as answer:
+                self._turn += 1
+                address = self._urls[self._turn % len(self._urls)]
+                async with session.post(address, json=body_of(name, self._service)) as answer:
                     status = answer.status
                     told = await answer.json() if status in OK else {}
             except (aiohttp.ClientError, TimeoutError, OSError):

@@ -49,6 +49,7 @@ class Provider(TwilioFake):
         self.reader: dict[str, str] = {}
         self.refusal = SUSPENDED
         self.refused = 0
+        self.thinks_seconds = THINKS_SECONDS
         self._mended = asyncio.Event()
         self._never = asyncio.Event()
 
@@ -65,7 +66,7 @@ class Provider(TwilioFake):
             status, code = self.refusal
             return web.json_response({"code": code, "message": "refused", "status": status}, status=status)
         self.requests.clear()  # thousands of them; what matters is noted
-        await pause(self._never, THINKS_SECONDS)
+        await pause(self._never, self.thinks_seconds)
         answer = await super().behave(seen)
         if answer.status == CREATED:
             self._note(dict(parse_qsl(seen.body.decode())))

@@ -2,7 +2,7 @@
 
     python -m tests.faults.run [--kills 200] [--seed 1] [--only NAME ...]
 
-Exit 1 when a promise did not hold; the whole run takes about a quarter of an hour.
+Exit 1 when a promise did not hold; the whole run takes about half an hour.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fakes.processes import ROOT
-from tests.faults import disks, kills, outages
+from tests.faults import disks, kills, nodes, outages
 from tests.faults.site import Row
 
 TARGET = ROOT / "build" / "faults.json"
@@ -26,6 +26,9 @@ NEXT_METHOD_SECONDS_MAX = 5.0
 LOCK_SECONDS = 10.0
 # The provider takes its 20 ms, and ten alerts may be in front of one.
 NORMAL_SECONDS = 2.0
+# A page that a dead node held waits for the end of its lease and a look (promise R5).
+ANY_FAULT_SECONDS = 20.0
+AWAY_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,9 +92,46 @@ def faults(times: int, seed: int) -> dict[str, Fault]:
             holds=page_within(NORMAL_SECONDS),
         ),
     }
+    found |= several_nodes(times, seed)
     if disks.can_mount():
         found["full-disk"] = Fault(what="the disk is full for 20 s", run=lambda f: disks.disk_is_full(f, 20))
     return found
+
+
+def several_nodes(times: int, seed: int) -> dict[str, Fault]:
+    """Return the faults of two nodes on one PostgreSQL."""
+    return {
+        "nodes-kills": Fault(
+            what="two nodes, one after the other SIGKILL",
+            run=lambda f: nodes.nodes_die(f, max(1, times // 4), seed),
+            holds=page_within(ANY_FAULT_SECONDS),
+        ),
+        "node-dead": Fault(
+            what="one of two nodes killed, not started again",
+            run=nodes.node_stays_dead,
+            holds=page_within(ANY_FAULT_SECONDS),
+        ),
+        "nodes-sigstop": Fault(
+            what="two nodes, one after the other SIGSTOP beyond its lease",
+            run=lambda f: nodes.node_is_stopped(f, 6, 14),
+            holds=page_within(ANY_FAULT_SECONDS),
+        ),
+        "nodes-partition": Fault(
+            what="two nodes, one after the other cut off from the database",
+            run=lambda f: nodes.node_is_cut_off(f, 6, 14),
+            holds=page_within(ANY_FAULT_SECONDS),
+        ),
+        "postgres-crash": Fault(
+            what="two nodes, PostgreSQL ends at once and comes back",
+            run=lambda f: nodes.database_crashes(f, 3),
+            holds=page_within(ANY_FAULT_SECONDS),
+        ),
+        "postgres-away": Fault(
+            what="two nodes, PostgreSQL away for 60 s",
+            run=lambda f: nodes.database_is_away(f, AWAY_SECONDS),
+            holds=page_within(AWAY_SECONDS + ANY_FAULT_SECONDS),
+        ),
+    }
 
 
 def attempt(name: str, fault: Fault) -> tuple[Row | None, bool]:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from tests.fakes.processes import Daemon, call
 from tests.faults.load import Load
@@ -188,7 +189,7 @@ class Site:
         addresses = tuple(addresses)
         first = self.paged(addresses[0])
         ends = [(first[a.incident] - a.answered_at) for a in load.answered if a.incident in first]
-        incidents, again = self._database()
+        incidents, again = self.database()
         numbers = [answered.incident for answered in load.answered]
         assert len(set(numbers)) == len(numbers), "two alerts share an incident"
         assert set(numbers) <= incidents, "an answered alert has no incident in the database"
@@ -203,11 +204,15 @@ class Site:
             note=note,
         )
 
-    def _database(self) -> tuple[set[int], int]:
+    def database(self) -> tuple[set[int], int]:
+        """Return the numbers of all incidents, and how many claims were made beyond the first of their attempt."""
         with closing(sqlite3.connect(self.daemon.database)) as connection:
             numbers = {row[0] for row in connection.execute("SELECT number FROM incidents")}
             again = connection.execute("SELECT coalesce(sum(claims - 1), 0) FROM outbox WHERE claims > 1").fetchone()[0]
         return numbers, int(again)
+
+
+SiteT = TypeVar("SiteT", bound=Site)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,7 +240,8 @@ async def site(
     folder: Path,
     wiring: Wiring = Wiring(),
     make: Callable[[Path, Path], Daemon] = Daemon,
-) -> AsyncIterator[Site]:
+    built: Callable[[Path, Mapping[str, Provider], Daemon], SiteT] = Site,  # type: ignore[assignment] # the usual one
+) -> AsyncIterator[SiteT]:
     """Build a site in `folder`; the daemon, made by `make`, is not started yet, and is ended at the end."""
     async with AsyncExitStack() as stack:
         providers = {name: await stack.enter_async_context(Provider()) for name in wiring.channels}
@@ -243,7 +249,7 @@ async def site(
         rules.mkdir()
         (rules / "token").write_text("fake-auth-token")
         (rules / "rules.yaml").write_text(wiring.rules(providers))
-        here = Site(folder, providers, make(folder, rules))
+        here = built(folder, providers, make(folder, rules))
         try:
             yield here
         finally:

@@ -5,7 +5,7 @@ import pytest
 from escalatord.core.events import Note
 from escalatord.core.incident import State, TrackState, Via
 from escalatord.core.policy import Action
-from escalatord.engine.commands import AddAway
+from escalatord.engine.wishes import AddAway
 from tests.fakes.company import night
 
 TWO_OF_THREE = """

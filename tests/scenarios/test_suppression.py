@@ -6,8 +6,8 @@ import pytest
 
 from escalatord.core.events import Resolve
 from escalatord.core.incident import State, Via
-from escalatord.engine.commands import SilenceReason
 from escalatord.engine.intake import RESOLVED_BY_HAND_HOLD_SECONDS
+from escalatord.engine.wishes import SilenceReason
 from escalatord.sim.bodies import Condition, body
 from escalatord.sim.world import NIGHT, World
 from tests.fakes.company import company

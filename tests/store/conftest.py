@@ -7,15 +7,15 @@ import pytest
 
 from escalatord.store.store import Store
 
-# PostgreSQL will stand here too; the suite below must pass on both.
-BACKENDS = ("sqlite",)
+BACKENDS = ("sqlite", "postgresql")
 
 
 @pytest.fixture(params=BACKENDS)
 def url(request, tmp_path: Path) -> str:
-    """Return the address of an empty database."""
-    assert request.param == "sqlite"
-    return f"sqlite:///{tmp_path / 'escalatord.db'}"
+    """Return the address of an empty database, of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'escalatord.db'}"
+    return request.getfixturevalue("server").make_schema()
 
 
 @pytest.fixture

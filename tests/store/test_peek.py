@@ -24,12 +24,31 @@ def test_alerts_are_read_beside_the_daemon_that_writes_them(tmp_path):
     assert len(recorded_alerts(f"sqlite:///{path}", 10)) == 2
 
 
+def test_a_shared_database_is_looked_into_too(server):
+    """The same on PostgreSQL; an empty one says that it is not ours."""
+    address = server.make_schema()
+    with pytest.raises(StoreRefusedError, match="not of this version"):
+        recorded_alerts(address, 10)
+    store = Store(address)
+    store.open()
+    store.write(lambda tx: tx.save_alerts([(alert("f1"), None)]))
+    store.close()
+    assert [record.alert.fingerprint for record in recorded_alerts(address, 10)] == ["f1"]
+
+
+def test_a_server_that_is_not_there_is_said_without_its_password():
+    """The sentence names the database, never the secret."""
+    with pytest.raises(StoreRefusedError, match="cannot be opened now") as caught:
+        recorded_alerts("postgresql://ana:hunter2@127.0.0.1:1/x", 10)
+    assert "hunter2" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("url", "say"),
     [
         ("sqlite:///{folder}/none.db", "cannot be read"),
         ("sqlite:///{folder}/other.db", "cannot be read"),
-        ("postgresql://localhost/x", "only a SQLite database"),
+        ("mysql://localhost/x", "no such database"),
         ("::", "is not one"),
     ],
 )

@@ -1,6 +1,7 @@
 """What durability and speed rest on: settings that were taken, and indexes that are used."""
 
 import sqlite3
+from pathlib import Path
 
 import pytest
 from sqlalchemy import event, make_url
@@ -9,6 +10,12 @@ from escalatord.core.incident import State
 from escalatord.errors import StoreRefusedError
 from escalatord.store import pragmas
 from tests.store.samples import NOW
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """Return the address of a file that is not there yet."""
+    return f"sqlite:///{tmp_path / 'escalatord.db'}"
 
 
 def of_writer(store, name: str):
@@ -54,6 +61,9 @@ def test_an_old_sqlite_is_refused(store, monkeypatch):
 
 
 QUERIES = {
+    "take_due": lambda tx: tx.due(NOW, 10, take=True),
+    "take_due_alerts": lambda tx: tx.due_alerts(NOW, 10, take=True),
+    "take_pending": lambda tx: tx.outbox_pending(NOW, {"sms/sim": 3}, take=True),
     "next_due": lambda tx: tx.next_due(),
     "due": lambda tx: tx.due(NOW, 10),
     "load_open": lambda tx: tx.load_open(["a", "b"]),

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from escalatord.core.policy import FilterKind, Target, TargetFilter, TargetKind
 from escalatord.core.roster import resolve
-from escalatord.engine.commands import AbsenceReason
+from escalatord.engine.wishes import AbsenceReason
 from escalatord.web.absences import DONE, SAID, STATUS, WHY_NOT
 from escalatord.web.auth import CSRF_FIELD
 from tests.fakes.web_engine import START, Night, night

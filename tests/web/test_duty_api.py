@@ -8,7 +8,7 @@ import pytest
 from escalatord.core.policy import Target, TargetKind
 from escalatord.core.roster import resolve
 from escalatord.core.ruleset import World
-from escalatord.engine.commands import OverrideReason
+from escalatord.engine.wishes import OverrideReason
 from escalatord.web.duty_api import calendar_token
 from escalatord.web.overriding import DONE, STATUS, WHY_NOT
 from tests.fakes.web_engine import EXTERNAL_URL, SECRET, START, Night

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from escalatord.core.incident import Via
-from escalatord.engine.commands import SilenceReason
+from escalatord.engine.wishes import SilenceReason
 from escalatord.web.silencing import DONE, STATUS, WHY_NOT
 from tests.fakes.web_engine import RULES, TOKENS, Night, night
 

@@ -1,0 +1,174 @@
+"""The nodes that share a database: who is there, until when each may send, and what the others did meanwhile.
+
+- A node's lease is a row that the node prolongs, and with it the leases of the attempts it is sending. What a dead node
+  was sending may be claimed when those have ended: nobody has to rescue anything.
+- Numbers of the journal come from a sequence, and a transaction may commit after one that took a higher number. What
+  lies below a `Horizon` that has settled is complete: whoever took a number up to there has committed or never will.
+- SQLite serves one process and knows none of this.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
+
+from escalatord.store.codec import from_micros, to_micros
+from escalatord.store.outbox import end_leases
+from escalatord.store.rows import NodeRow
+from escalatord.store.sql import execute_many, fetch, insert_many
+from escalatord.store.tables import alert_news, attempt_is_sending, node_chains, nodes, outbox
+
+NEWS_KEPT_SECONDS = 3600.0
+"""A node that heard nothing for longer has to read every alert again."""
+NODES_KEPT_SECONDS = 86_400.0
+
+_all = select(nodes).order_by(nodes.c.started_at, nodes.c.id)
+_add = insert(nodes)
+_drop = delete(nodes).where(nodes.c.id == bindparam("gone"))
+_sweep = delete(nodes).where(nodes.c.lease_until < bindparam("before"))
+_beat = (
+    update(nodes)
+    .where(nodes.c.id == bindparam("of_node"))
+    .values(heartbeat_at=bindparam("at"), lease_until=bindparam("until"), lateness_ms=bindparam("late"))
+)
+# One that has ended may be another node's by now: it is not prolonged.
+_prolong = (
+    update(outbox)
+    .where(
+        outbox.c.reference == bindparam("held"),
+        outbox.c.claims == bindparam("at_claims"),
+        attempt_is_sending,
+        outbox.c.lease_until >= bindparam("at"),
+    )
+    .values(lease_until=bindparam("until"))
+)
+_next_chain = select(func.nextval(node_chains.name))
+_tell = insert(alert_news)
+_news = (
+    select(alert_news.c.revision, alert_news.c.source, alert_news.c.fingerprint)
+    .where(alert_news.c.revision > bindparam("after"), alert_news.c.chain != bindparam("own"))
+    .order_by(alert_news.c.revision)
+    .limit(bindparam("limit"))
+)
+_told_before = select(func.max(alert_news.c.revision)).where(alert_news.c.at < bindparam("before"))
+_forget_news = delete(alert_news).where(alert_news.c.at < bindparam("before"))
+_horizon = text(
+    "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, "
+    "pg_snapshot_xmax(pg_current_snapshot())::text::bigint, "
+    "(SELECT last_value FROM journal_seq_seq), (SELECT last_value FROM alert_news_revision_seq)"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Horizon:
+    """How far the journal and the news of alerts go by now, and which transactions were running just before.
+
+    `oldest` is the number of the oldest transaction that ran, `next` the first that had not begun.
+    """
+
+    oldest: int
+    next: int
+    seq: int
+    revision: int
+
+
+class Nodes:
+    """What a transaction says to the other nodes, and hears of them."""
+
+    __slots__ = ("_chain", "_connection")
+
+    def __init__(self, connection: Connection, chain: int) -> None:
+        self._connection = connection
+        self._chain = chain
+
+    def all(self) -> list[NodeRow]:
+        """Return the nodes known of, those that ended lately included, in the order in which they started."""
+        return [_node(row) for row in self._connection.execute(_all)]
+
+    def join(self, node: NodeRow, over: Collection[str]) -> NodeRow:
+        """Let a node be one of them, and return it with its chain; `over` are nodes that are known to have ended.
+
+        When nobody else is alive, what was being sent may be claimed at once.
+        """
+        now = node.started_at
+        for gone in over:
+            self._connection.execute(_drop, {"gone": gone})
+        self._connection.execute(_sweep, {"before": to_micros(now - timedelta(seconds=NODES_KEPT_SECONDS))})
+        if not any(other.lease_until >= now for other in self.all()):
+            end_leases(self._connection, now)
+        chain = -int(self._connection.execute(_next_chain).scalar_one())
+        self._connection.execute(
+            _add,
+            {
+                "id": node.id,
+                "place": node.place,
+                "version": node.version,
+                "started_at": to_micros(now),
+                "heartbeat_at": to_micros(node.heartbeat_at),
+                "lease_until": to_micros(node.lease_until),
+                "lateness_ms": 0,
+                "chain": chain,
+            },
+        )
+        return _node(next(row for row in self._connection.execute(_all) if row.id == node.id))
+
+    def beat(self, node: NodeRow, holding: Mapping[str, int]) -> bool:
+        """Prolong a node's lease and those of the attempts it is sending (reference → claims).
+
+        Return False when the node is no longer known: it has to join again.
+        """
+        at, until = to_micros(node.heartbeat_at), to_micros(node.lease_until)
+        late = round(node.lateness_seconds * 1000)
+        known = execute_many(self._connection, _beat, [{"of_node": node.id, "at": at, "until": until, "late": late}])
+        if holding:
+            rows = [
+                {"held": reference, "at_claims": claims, "at": at, "until": until}
+                for reference, claims in sorted(holding.items())
+            ]
+            execute_many(self._connection, _prolong, rows)
+        return known == 1
+
+    def leave(self, node: str) -> None:
+        """Forget a node that ended in order."""
+        self._connection.execute(_drop, {"gone": node})
+
+    def tell(self, places: Iterable[tuple[str, str]], at: datetime) -> None:
+        """Let the others know that these alerts (source, fingerprint) changed."""
+        rows = [
+            {"chain": self._chain, "source": source, "fingerprint": fingerprint, "at": to_micros(at)}
+            for source, fingerprint in places
+        ]
+        if rows:
+            insert_many(self._connection, _tell, rows)
+
+    def news(self, after: int, limit: int) -> Sequence[tuple[int, str, str]]:
+        """Return what others told since revision `after`: (revision, source, fingerprint)."""
+        return fetch(self._connection, _news, after=after, own=self._chain, limit=limit)
+
+    def told_before(self, at: datetime) -> int:
+        """Return the last revision told before `at`, 0 when there is none."""
+        return self._connection.execute(_told_before, {"before": to_micros(at)}).scalar() or 0
+
+    def forget_news(self, now: datetime) -> None:
+        """Drop news that everybody has heard long ago."""
+        self._connection.execute(_forget_news, {"before": to_micros(now - timedelta(seconds=NEWS_KEPT_SECONDS))})
+
+    def horizon(self) -> Horizon:
+        """Return how far numbers go. The transactions are those of this snapshot, the numbers are read after it."""
+        oldest, following, seq, revision = self._connection.execute(_horizon).one()
+        return Horizon(oldest=oldest, next=following, seq=seq, revision=revision)
+
+
+def _node(row: Any) -> NodeRow:
+    return NodeRow(
+        id=row.id,
+        place=row.place,
+        version=row.version,
+        started_at=from_micros(row.started_at),
+        heartbeat_at=from_micros(row.heartbeat_at),
+        lease_until=from_micros(row.lease_until),
+        lateness_seconds=row.lateness_ms / 1000,
+        chain=row.chain,
+    )
