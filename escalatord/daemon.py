@@ -182,7 +182,10 @@ class Daemon:
     def _build(self, secret: bytes) -> None:
         external_url = self.options.external_url or f"http://{self.options.listen[0]}"
         self.outside = Outside(
-            external_url=external_url, clock=self.clock, callback_path=callback_path(external_url, secret)
+            external_url=external_url,
+            clock=self.clock,
+            callback_path=callback_path(external_url, secret),
+            still_ours=self._still_ours,
         )
         ruleset = self.store.read(lambda tx: remembered(tx, self.ruleset))
         self.engine = Engine(self.store, ruleset, self.clock, link_key=secret)
@@ -198,6 +201,9 @@ class Daemon:
             self._open_switchboard()
         channels = build_channels(self.ruleset, self.outside, self.switchboard)
         self.sender = Sender(self.engine, channels, self.clock, self.metrics, external_url)
+
+    def _still_ours(self) -> None:
+        self.engine.lease.check()
 
     def _open_switchboard(self) -> None:
         # beside a database that is no file there is no place for them: simulated phones forget

@@ -50,6 +50,11 @@ class Lease:
         """Return for how long what was claimed in `term` may still be worked on; 0 or less = no longer."""
         return self._until - self._clock.monotonic() if term == self.term else 0.0
 
+    def check(self) -> None:
+        """Raise LeaseLostError when the lease is over: the last look, right before a provider hears of something."""
+        if self._until <= self._clock.monotonic():
+            raise LeaseLostError("the lease is over")
+
     async def keep(self, term: int, seconds: float, work: Coroutine[Any, Any, T]) -> T:
         """Return what `work` comes to; when `seconds` pass or the lease ends before, cancel it.
 

@@ -82,12 +82,14 @@ class Outside:
     """What a channel may know of the house it is built in.
 
     `callback_path(provider, kind, reference)` gives the full URL, under `external_url` and with a MAC, that the
-    provider is to call; kinds are `status` (receipts) and `voice` (a key was pressed).
+    provider is to call; kinds are `status` (receipts) and `voice` (a key was pressed). `still_ours` is asked right
+    before the first octet of a request leaves, and raises when another node may be sending by now.
     """
 
     external_url: str
     clock: Clock
     callback_path: Callable[[str, str, str], str]
+    still_ours: Callable[[], None] = lambda: None
 
 
 class Channel(Protocol):

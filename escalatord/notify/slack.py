@@ -6,7 +6,7 @@ Links are never unfurled: a preview would open them. How a message looks is in `
 
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -58,7 +58,6 @@ ERRORS: Mapping[str, tuple[DeliveryReason, bool]] = {
 
 def build(spec: ChannelSpec, outside: Outside) -> Channel:
     """Return the channel for settings `token`, and if wished `room`, and `base_url` in tests."""
-    del outside  # clicks come to one fixed address that is set at Slack
     capabilities = Capabilities(
         kind=ChannelKind.CHAT,
         receipts=False,
@@ -72,14 +71,15 @@ def build(spec: ChannelSpec, outside: Outside) -> Channel:
         missing = (*missing, "the package slack-sdk (extra `slack`)")
     if missing:
         return Unconfigured(capabilities, spec.name, missing)
-    return Slack(spec, capabilities)
+    return Slack(spec, capabilities, outside.still_ours)
 
 
 class Slack:
     """Posts and edits messages. The provider's id of a message is `channel:ts`."""
 
-    def __init__(self, spec: ChannelSpec, capabilities: Capabilities) -> None:
+    def __init__(self, spec: ChannelSpec, capabilities: Capabilities, still_ours: Callable[[], None]) -> None:
         self.capabilities = capabilities
+        self._still_ours = still_ours
         self._token = reveal(spec.settings["token"])
         self._room = reveal(spec.settings.get("room"))
         self._base_url = reveal(spec.settings.get("base_url"))
@@ -148,7 +148,7 @@ class Slack:
         if self._client is None:
             from slack_sdk.web.async_client import AsyncWebClient  # noqa: PLC0415 (an extra, as above)
 
-            self._session = open_session(self.capabilities.timeout_seconds)
+            self._session = open_session(self.capabilities.timeout_seconds, self._still_ours)
             base_url = self._base_url or AsyncWebClient.BASE_URL
             # No retry handlers: the SDK's own would post a second time after a lost connection.
             self._client = AsyncWebClient(self._token, base_url, session=self._session, retry_handlers=[])

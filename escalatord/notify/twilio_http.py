@@ -10,7 +10,7 @@ import base64
 import hmac
 import logging
 import re
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -33,7 +33,8 @@ T = TypeVar("T")
 API_HOST = "https://api.twilio.com"
 SETTINGS = ("account_sid", "auth_token", "from")
 LOOKUP_SECONDS = 3.0
-LOOKUP_ROWS_MAX = 50
+LOOKUP_ROWS_MAX = 200
+"""Of those that a phone got last; a node that takes over may look past all that others sent there meanwhile."""
 # The provider's clock and ours may differ by this much when a row's age is compared.
 CLOCK_SKEW_SECONDS = 60.0
 QUIET = logging.getLogger("escalatord.notify.twilio")
@@ -136,8 +137,9 @@ def _shaped(pairs: tuple[tuple[str, str], ...]) -> bool:
 class TwilioHttp(AsyncHttpClient):  # type: ignore[misc] # twilio has no types
     """Our transport under Twilio's SDK: a limit in time and size, one connection pool, no redirects, no logging."""
 
-    def __init__(self, *, base_url: str, timeout_seconds: float) -> None:
+    def __init__(self, *, base_url: str, timeout_seconds: float, still_ours: Callable[[], None] = lambda: None) -> None:
         super().__init__(QUIET, True, timeout_seconds)
+        self._still_ours = still_ours
         self._base_url = base_url.rstrip("/")
         self._timeout_seconds = timeout_seconds
         self._session: aiohttp.ClientSession | None = None
@@ -145,7 +147,7 @@ class TwilioHttp(AsyncHttpClient):  # type: ignore[misc] # twilio has no types
     async def request(self, method: str, url: str, **given: Any) -> Response:
         """Make one request; `given` is what the SDK asks for (params, data, headers, auth)."""
         if self._session is None:
-            self._session = open_session(self._timeout_seconds)
+            self._session = open_session(self._timeout_seconds, self._still_ours)
         if self._base_url and url.startswith(API_HOST):
             url = self._base_url + url[len(API_HOST) :]
         if params := given.get("params"):
@@ -166,8 +168,12 @@ class TwilioHttp(AsyncHttpClient):  # type: ignore[misc] # twilio has no types
 class Twilio:
     """One account as the channels use it: requests that end in time, trouble as `DeliveryError`."""
 
-    def __init__(self, spec: ChannelSpec) -> None:
-        self._http = TwilioHttp(base_url=reveal(spec.settings.get("base_url")), timeout_seconds=timeout_seconds(spec))
+    def __init__(self, spec: ChannelSpec, still_ours: Callable[[], None]) -> None:
+        self._http = TwilioHttp(
+            base_url=reveal(spec.settings.get("base_url")),
+            timeout_seconds=timeout_seconds(spec),
+            still_ours=still_ours,
+        )
         self._client = Client(
             reveal(spec.settings["account_sid"]), reveal(spec.settings["auth_token"]), http_client=self._http
         )

@@ -16,7 +16,6 @@ from collections.abc import Mapping
 import aiohttp
 from yarl import URL
 
-from escalatord.clock import Clock
 from escalatord.core.incident import Attempt
 from escalatord.core.roster import ChannelKind, ChannelSpec
 from escalatord.notify.channel import UNKNOWN, Capabilities, Channel, Message, Outside, Receipt, Unknown
@@ -52,26 +51,27 @@ def build(spec: ChannelSpec, outside: Outside) -> Channel:
     )
     if missing := absent(spec, "url"):
         return Unconfigured(capabilities, spec.name, missing)
-    return Webhook(spec, capabilities, outside.clock)
+    return Webhook(spec, capabilities, outside)
 
 
 class Webhook:
     """Posts notices to one URL over connections that it keeps."""
 
-    def __init__(self, spec: ChannelSpec, capabilities: Capabilities, clock: Clock) -> None:
+    def __init__(self, spec: ChannelSpec, capabilities: Capabilities, outside: Outside) -> None:
         self.capabilities = capabilities
         self._url = URL(reveal(spec.settings["url"]))
         self._secret = reveal(spec.settings.get("secret")).encode()
         headers = spec.settings.get("headers")
         given = headers if isinstance(headers, Mapping) else {}
         self._headers = {one_line(str(name)): one_line(reveal(value)) for name, value in given.items()}
-        self._clock = clock
+        self._clock = outside.clock
+        self._still_ours = outside.still_ours
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, message: Message) -> Receipt:
         """Post the message; DELIVERED on any 2xx."""
         if self._session is None:
-            self._session = open_session(self.capabilities.timeout_seconds)
+            self._session = open_session(self.capabilities.timeout_seconds, self._still_ours)
         body = encoded(message)
         headers = {**self._headers, "Content-Type": "application/json"}
         headers["Idempotency-Key"] = one_line(message.reference)

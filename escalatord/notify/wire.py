@@ -7,7 +7,7 @@ request may have been acted upon, the error says `unknown`, because a second pag
 import asyncio
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 import aiohttp
@@ -109,9 +109,17 @@ async def _refuse_redirect(*_: object) -> NoReturn:
     raise from_status("the provider", 302)
 
 
-def open_session(timeout_seconds: float) -> aiohttp.ClientSession:
-    """Open a session that keeps connections, no cookies, follows nothing; call it inside the running loop."""
+def open_session(timeout_seconds: float, still_ours: Callable[[], None] = lambda: None) -> aiohttp.ClientSession:
+    """Open a session that keeps connections, no cookies, follows nothing; call it inside the running loop.
+
+    `still_ours` may raise right before a request is written: a process may have been stopped since it began.
+    """
+
+    async def last_look(*_what: object) -> None:
+        still_ours()
+
     trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(last_look)  # called before they are, in spite of its name
     # Libraries that do not let us say `allow_redirects=False` are stopped here.
     trace.on_request_redirect.append(_refuse_redirect)
     return aiohttp.ClientSession(

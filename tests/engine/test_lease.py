@@ -41,6 +41,15 @@ def test_a_lease_that_was_over_is_another_one(clock):
     assert lease.seconds_left(lease.term) > 0
 
 
+def test_the_last_look_raises_when_it_is_over(clock):
+    """Right before the first octet leaves; who is alone may always send."""
+    lease = Lease(clock)
+    lease.check()
+    lease.prolong(clock.monotonic() - LEASE_SECONDS)
+    with pytest.raises(LeaseLostError):
+        lease.check()
+
+
 @given(st.lists(st.floats(min_value=0.01, max_value=30), min_size=1, max_size=20))
 def test_what_was_claimed_is_lost_with_the_first_gap_for_good(gaps):
     """Whatever the signs of life: a claim is held exactly until the first of them comes too late."""

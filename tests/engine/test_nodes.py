@@ -9,10 +9,10 @@ from sqlalchemy import text
 from escalatord.core.alert import AlertStatus
 from escalatord.core.events import Ack, Resolve
 from escalatord.core.incident import Attempt, State, Via
-from escalatord.engine import arrivals
+from escalatord.engine import arrivals, intake
 from escalatord.engine.commands import Answer, Ingest, Receipt, Remark, Unreachable
 from escalatord.engine.handlers import Due
-from escalatord.engine.wishes import AddOverride
+from escalatord.engine.wishes import AddOverride, CancelOverride
 from escalatord.errors import StoreUnavailableError
 from escalatord.store.incidents import ConflictError
 from escalatord.store.store import Store
@@ -225,6 +225,16 @@ def test_the_last_one_to_come_back_waits_for_nobody(pair):
     assert [item.row.claims for item in other.claim(LANE, 9)] == [2]
 
 
+def test_who_joins_leaves_the_others_what_they_send(pair):
+    """A third node comes while one is sending: what that sends stays its own until its lease is over."""
+    one, other = pair
+    one.fire("Plain")
+    assert len(one.claim(LANE, 9)) == 1
+    other.join(over=["b"])
+    other.ahead = timedelta(seconds=5)
+    assert other.claim(LANE, 9) == ()
+
+
 def test_what_a_sender_still_holds_is_not_handed_to_it_again(pair):
     """The database was away for longer than the lease, and the report of an attempt waits to be taken."""
     one = pair[0]
@@ -246,14 +256,16 @@ def test_a_symptom_stays_quiet_while_its_cause_is_open_at_another_node(pair):
     assert states(one) == {"NetworkDown": State.OPEN}
 
 
-@pytest.mark.parametrize("how", ["resolved by its sender", "resolved by hand"])
-def test_a_symptom_is_looked_at_again_when_its_cause_closes_at_another_node(pair, how):
+@pytest.mark.parametrize("how", ["resolved by its sender", "resolved by hand", "resolved by hand, alerts untouched"])
+def test_a_symptom_is_looked_at_again_when_its_cause_closes_at_another_node(pair, how, monkeypatch):
     """The cause is over where the symptom was never seen: both nodes know, and one of them pages for it."""
     one, other = pair
+    if "untouched" in how:
+        monkeypatch.setattr(intake, "ALERTS_LOOKED_AFTER_MAX", 0)
     one.fire("NetworkDown", region="eu")
     other.fire("HostDown", region="eu")
     (number,) = [each.number for each in one.store.read(lambda tx: tx.list_incidents())]
-    if how == "resolved by hand":
+    if "hand" in how:
         one.do(Answer(incident=number, event=Resolve(person="bo", via=Via.WEB)))
     else:
         one.fire("NetworkDown", region="eu", status=AlertStatus.RESOLVED)
@@ -358,10 +370,18 @@ def test_who_stands_in_is_known_at_every_node(pair):
     now = one.store.write(lambda tx: tx.standing.now)
     until = now + timedelta(hours=2)
     one.do(AddOverride(schedule="first", person="bo", start=now, end=until, why="w", by="ana", via=Via.WEB))
+    other.do(Due(limit=0))
+    (override,) = other.batch.world.overrides
+    assert override.person == "bo"
+    one.do(CancelOverride(id=override.id, by="ana", via=Via.WEB))
+    other.do(Due(limit=0))
+    assert other.batch.world.overrides == ()
     one.do(Unreachable(person="ana", address_key="sms", why="STOP"))
     other.do(Due(limit=0))
-    assert [override.person for override in other.batch.world.overrides] == ["bo"]
     assert other.batch.world.unreachable == {("ana", "sms")}
+    one.do(Unreachable(person="ana", address_key="sms", why="START", reachable=True))
+    other.do(Due(limit=0))
+    assert other.batch.world.unreachable == frozenset()
 
 
 # ----------------------------------------------------------------------------------------------- conflicts and death

@@ -5,7 +5,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pytest
 from escalatord import notify
 from escalatord.core.incident import Attempt, NoticeKind
 from escalatord.core.roster import ChannelKind, ChannelSpec
+from escalatord.engine.lease import LeaseLostError
 from escalatord.errors import DeliveryError, DeliveryReason
 from escalatord.notify import slack, smtp, twilio_sms, twilio_voice, webhook
 from escalatord.notify.channel import UNKNOWN, Channel, Message, Outside
@@ -105,11 +106,11 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench(name: str) -> AsyncIterator[Bench]:
-    """Connect a channel to its fake."""
+async def bench(name: str, **around: object) -> AsyncIterator[Bench]:
+    """Connect a channel to its fake; `around` changes what it knows of its house."""
     kind, clock = KINDS[name], SteppedClock()
     async with kind.server(clock) as server:
-        channel = kind.build(kind.spec(server.url), outside(clock))
+        channel = kind.build(kind.spec(server.url), replace(outside(clock), **around))
         try:
             yield Bench(server=server, channel=channel, page=message(address=kind.address), lookup=kind.lookup)
         finally:
@@ -117,6 +118,21 @@ async def bench(name: str) -> AsyncIterator[Bench]:
 
 
 every_channel = pytest.mark.parametrize("name", KINDS)
+
+
+@every_channel
+@pytest.mark.asyncio
+async def test_channel_sends_nothing_that_is_no_longer_ours(name):
+    """The lease ended while the connection was made: not one octet of a request reaches the provider."""
+
+    def lost() -> None:
+        raise LeaseLostError("the lease is over")
+
+    async with bench(name, still_ours=lost) as it:
+        for _ in range(2):
+            with pytest.raises(LeaseLostError):
+                await it.channel.send(it.page)
+        assert it.server.requests == []
 
 
 @every_channel
