@@ -147,6 +147,7 @@ class Batch:
         written = Written(
             results=tuple(results),
             changed=tuple(unit.changed),
+            touched=tuple(unit.changed_alerts),
             entries=tuple(unit.journal),
             seq=seq,
             outbox=bool(unit.outbox),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from escalatord.core.values import replace
+from escalatord.engine.relation import Place
 from escalatord.errors import EscalatordError
 from escalatord.store.rows import JournalEntry
 
@@ -22,6 +23,7 @@ class Written:
 
     results: tuple[object, ...]
     changed: tuple[int, ...]
+    touched: tuple[Place, ...]
     entries: tuple[JournalEntry, ...]
     seq: int
     outbox: bool
@@ -45,6 +47,7 @@ def joined(parts: Sequence[Written], now: datetime) -> Written:
     return Written(
         results=tuple(result for part in parts for result in part.results),
         changed=tuple(dict.fromkeys(number for part in parts for number in part.changed)),
+        touched=tuple(place for part in parts for place in part.touched),
         entries=tuple(entry for part in parts for entry in part.entries),
         seq=max((part.seq for part in parts), default=0),
         outbox=any(part.outbox for part in parts),
