@@ -40,14 +40,15 @@ def pass_by(draft: Draft) -> Reason:
         if timer.kind in SAID_ONCE and (timer.track, timer.kind) in said:
             continue  # several reminders at once are one
         said.add((timer.track, timer.kind))
-        if timer.kind is TimerKind.FLAP_END:  # the only deadline that is of no track; it is alone
-            close(draft, by="", decision="")
-            return Reason.RECOVERED
-        reasons.append(_fire(draft, draft.track(timer.track), timer))
+        reasons.append(_fire(draft, timer))
     return reasons[0]
 
 
-def _fire(draft: Draft, track: Track, timer: Timer) -> Reason:
+def _fire(draft: Draft, timer: Timer) -> Reason:
+    if timer.kind is TimerKind.FLAP_END:  # the only deadline that is of no track; it is alone
+        close(draft, by="", decision="")
+        return Reason.RECOVERED
+    track = draft.track(timer.track)
     match timer.kind:
         case TimerKind.TIER_DEADLINE:
             climb(draft, track, Reason.TIMEOUT)
@@ -71,8 +72,6 @@ def _fire(draft: Draft, track: Track, timer: Timer) -> Reason:
             return _miss_receipt(draft, track, timer.subject)
         case TimerKind.STATUTORY:
             return _statutory(draft, track, timer)
-        case TimerKind.FLAP_END:
-            raise AssertionError("it is of no track")
         case _:
             assert_never(timer.kind)
 

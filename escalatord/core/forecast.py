@@ -90,10 +90,9 @@ def on_call_now(world: World, at: datetime) -> dict[str, tuple[OnCall, ...]]:
 def _rungs(incident: Incident, world: World, now: datetime) -> Iterator[Rung]:
     """Yield rungs as the state machine climbs, until nothing more is due."""
     if incident.quiet_since is not None:
-        main, ends_at = incident.main, incident.next_due_at
-        if ends_at is not None:
-            what = "over, if it stays quiet"
-            yield Rung(at=max(now, ends_at), track=main.name, tier=main.tier, what=what, people=(), kind=RungKind.END)
+        main, ends_at = incident.main, incident.next_due_at or now
+        what = "over, if it stays quiet"
+        yield Rung(at=max(now, ends_at), track=main.name, tier=main.tier, what=what, people=(), kind=RungKind.END)
         return
     present = {track.name: track for track in incident.tracks}
     incident = replace(incident, timers=tuple(t for t in incident.timers if t.kind is not TimerKind.RECEIPT_OVERDUE))
@@ -146,9 +145,7 @@ def _words(kind: RungKind, record: Record, track: Track, incident: Incident, wor
             return f"not acked yet: {record.body['channel']}"
         case RungKind.ACK_QUESTION:
             return "asked whether it is still in hand"
-        case RungKind.END:
-            return "over"
-        case RungKind.STATUTORY:
+        case RungKind.STATUTORY | RungKind.END:  # the end is told of no entry
             ahead = any(t.kind is TimerKind.STATUTORY and t.track == track.name for t in incident.timers)
             return f"{record.body['regime']} clock: {'reminder' if ahead else 'the time is up'}"
         case _:

@@ -47,11 +47,15 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A message that is to be sent; `due` = now, or it would go along with another."""
+    """A message that is to be sent; `due` = now, or it would go along with another.
+
+    `promised` = it was put off until now: it goes, whatever was sent meanwhile.
+    """
 
     reference: str
     standing: Standing
     due: bool = True
+    promised: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ def ration(waiting: Sequence[Waiting], limits: Sequence[Limit], past: Sequence[P
         Standing.FIRST: _first_at(limits, past, now),
         Standing.QUIET: max(_first_at(limits, past, now), over(limits, _instants(past), now) or now),
     }
-    if not any(each.due and times[each.standing] <= now for each in carried):
+    if not any(each.due and (each.promised or times[each.standing] <= now) for each in carried):
         until = {each.reference: times[each.standing] for each in carried if each.due}
         return Ration(alone=free, until=until, left_out=left_out, crowded=True)
     together = [each.reference for each in carried]

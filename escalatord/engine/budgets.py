@@ -125,7 +125,15 @@ def _all_that_waits(
 
 def _waiting(unit: Unit, rows: Sequence[OutboxRow]) -> list[Waiting]:
     told = unit.tx.told(row.incident for row in rows if row.kind in digests.ANSWERABLE_KINDS)
-    return [Waiting(row.reference, _standing(unit, row, told), row.due_at <= unit.now) for row in rows]
+    return [
+        Waiting(
+            row.reference,
+            _standing(unit, row, told),
+            due=row.due_at <= unit.now,
+            promised=row.result == LIMITED and row.due_at <= unit.now,
+        )
+        for row in rows
+    ]
 
 
 def _standing(unit: Unit, row: OutboxRow, told: set[tuple[int, str, str, int]]) -> Standing:

@@ -37,6 +37,7 @@ def make(unit: Unit, rows: Sequence[OutboxRow]) -> OutboxRow:
         reason=Reason.BUNDLED,
         actor="",
         due_at=now,
+        result="",
     )
     code = "" if all(row.kind in QUIET_KINDS for row in rows) else _free_code(unit, worst.person)
     others = len(rows) - 1

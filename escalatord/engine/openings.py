@@ -43,8 +43,6 @@ class Openings:
 
     def like(self, event: AlertFired, world: World) -> Opening | None:
         """Return what opening by `event` comes to, None when nothing has been opened like it yet."""
-        if event.member is not None:  # a bundle opens by its first member, and once
-            return None
         if self._world is not world:
             self._known.clear()
             return None
@@ -53,8 +51,6 @@ class Openings:
 
     def keep(self, event: AlertFired, world: World, opening: Opening) -> None:
         """Remember what `event` came to."""
-        if event.member is not None:
-            return
         self._world = world
         self._known[_kind(event)] = opening
 

@@ -169,7 +169,8 @@ class Unit:
             world = replace(world, paged=self.counts.now(self.journal))
         if policies and not policies.keys() <= world.policies.keys():
             world = replace(world, policies={**world.policies, **policies})
-        alike = incident is None and world is self.world  # who chooses by what was paged so far opens each anew
+        # who chooses by what was paged so far opens each anew; a storm's bundle is one of its kind
+        alike = incident is None and world is self.world and isinstance(event, AlertFired) and event.member is None
         if alike and isinstance(event, AlertFired):
             opening = self._openings.like(event, world)
             if opening is not None:
@@ -178,8 +179,8 @@ class Unit:
         outcome = step(incident, event, self.now, world)
         after = outcome.incident
         if after is not None and after is not incident:
-            self._put(after)
             was_over = incident is not None and incident.state is State.RESOLVED
+            self._put(after)
             if after.state is State.RESOLVED and incident is not None and not was_over:
                 self.closed.append(after.number)
                 self.put(self.over_by_key, after.key, after.number)

@@ -11,7 +11,7 @@ import asyncio
 import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from structlog import get_logger
@@ -38,6 +38,8 @@ WORST_ALERT_SECONDS = 1.0
 LEASE_SPARE_SECONDS = 20.0
 HURRIED_SECONDS = 2.0
 IDLE_SECONDS = 5.0
+A_MOMENT = timedelta(milliseconds=1)
+"""A lease counts until it is over: at its very end its row is not yet to be had."""
 REPORT_TRIES_MAX = 60
 REPORT_PAUSE_SECONDS = 1.0
 DRAIN_SECONDS = 10.0
@@ -197,8 +199,9 @@ class Sender:
             if self._look_for_strays:
                 self._look_for_strays = False
                 waiting, due_at = await self._engine.read(lambda tx: (tx.outbox_lanes(), tx.outbox_next_due()))
-                if due_at is not None and due_at > now:  # put off before we started
-                    heapq.heappush(self._retries, due_at)
+                if due_at is not None and due_at >= now:  # put off, or begun, before we started
+                    for at in {max(due_at, now + A_MOMENT), due_at + A_MOMENT}:
+                        heapq.heappush(self._retries, at)
                 room.update({lane: UNKNOWN_LANE_ROOM for lane in waiting if lane not in self._lanes})
             if not room:
                 return False

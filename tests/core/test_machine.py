@@ -26,8 +26,9 @@ from escalatord.core.events import (
     Unack,
     Withdraw,
 )
-from escalatord.core.incident import Attempt, Cause, NoticeKind, State, TrackState, Via
+from escalatord.core.incident import Attempt, Cause, NoticeKind, Reason, State, TrackState, Via
 from escalatord.core.invariants import violations
+from escalatord.core.noise import Flap
 from escalatord.core.policy import NEED_ALL, Action, Prefer, TrackKind
 from tests.fakes.world import LEGAL, PAYMENTS, PEOPLE, T0, WORLD, fired
 
@@ -95,12 +96,14 @@ class Escalating(RuleBasedStateMachine):
         start_at=st.integers(0, 5),
         nobody=st.sets(st.sampled_from(list(PEOPLE)), max_size=5),
         needs=st.booleans(),
+        damped=st.booleans(),
     )
-    def opens(self, severity, exception, start_at, nobody, needs):
+    def opens(self, severity, exception, start_at, nobody, needs, damped):
         """An incident opens, perhaps by exception with a compliance track, perhaps with people missing."""
         people = {name: person for name, person in PEOPLE.items() if name not in nobody}
+        flap = Flap(reopen_within_seconds=900, stay_open_seconds=600) if damped else None
         policed = {**WORLD.policies, NEEDY.hash: NEEDY}
-        self.world = replace(WORLD, policies=policed, ruleset=replace(WORLD.ruleset, people=people))
+        self.world = replace(WORLD, policies=policed, ruleset=replace(WORLD.ruleset, people=people, flap=flap))
         main = NEEDY if needs else PAYMENTS
         policies = (main, LEGAL) if exception else (main,)
         cause = Cause.EXCEPTION if exception else Cause.THRESHOLD
@@ -163,6 +166,21 @@ class Escalating(RuleBasedStateMachine):
         previous = self.firing.get(fingerprint)
         self.firing[fingerprint] = severity
         self.happen(fired(severity=severity, fingerprint=fingerprint, previous=previous))
+
+    @rule(severity=st.sampled_from(Severity), known=st.booleans())
+    @precondition(lambda self: self.incident.state is State.RESOLVED)
+    def fires_after_its_end(self, severity, known):
+        """What is over fires again: it goes on as it stood, or stays over; its epochs never start again."""
+        before = self.incident
+        outcome = self.happen(fired(severity=severity, again=known))
+        if outcome.reason is not Reason.REOPENED:
+            assert outcome.reason is Reason.ALREADY_RESOLVED
+            return
+        self.firing = {"f1": severity}
+        for was, now in zip(before.stood.tracks, outcome.incident.tracks, strict=True):
+            assert now.epoch >= was.epoch
+            assert now.top >= was.top
+            assert was.entered_at is None or now.entered_at is not None
 
     @rule(fingerprint=st.sampled_from(["f1", "f2", "f3"]))
     @precondition(lambda self: self.firing)

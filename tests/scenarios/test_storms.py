@@ -2,10 +2,13 @@
 
 import pytest
 
-from escalatord.core.incident import NoticeKind, State
+from escalatord.core.events import Ack
+from escalatord.core.incident import NoticeKind, State, Via
 from escalatord.notify.simulated import Failure
 from escalatord.sim.bodies import Condition, body
 from escalatord.sim.world import NIGHT, World
+from escalatord.web.incidents_json import detail
+from escalatord.web.reading import told
 from tests.fakes.company import company
 
 POLICIES = """
@@ -52,10 +55,10 @@ async def hosts(world, first, last, **labels):
 
 async def at_once(world, count, name="HostDown", **labels):
     """Let many hosts fail in one body; return the conditions."""
-    told = [Condition(labels={"alertname": name, "host": f"h{n}", **labels}) for n in range(count)]
-    starts = {each.fingerprint: world.clock.now() for each in told}
-    await world.post("alertmanager", body(told, "firing", starts, world.clock.now(), "hosts"))
-    return told
+    failed = [Condition(labels={"alertname": name, "host": f"h{n}", **labels}) for n in range(count)]
+    starts = {each.fingerprint: world.clock.now() for each in failed}
+    await world.post("alertmanager", body(failed, "firing", starts, world.clock.now(), "hosts"))
+    return failed
 
 
 def every(world):
@@ -183,8 +186,8 @@ async def test_two_thousand_incidents_of_one_person_are_a_text_a_minute(tmp_path
         digest = world.expect_sms("ana", "ERR 2000 incidents page you. Worst:", after=60, kind="digest")
         assert f"Reply {digest.code} to ack all, {digest.code}L to list" in digest.text
         assert len(digest.text) <= 160
-        told = world.journal(2, kind="told_together")
-        assert [row.entry.body["message"] for row in told] == [digest.reference]
+        written = world.journal(2, kind="told_together")
+        assert [row.entry.body["message"] for row in written] == [digest.reference]
         await world.pass_time(seconds=2)
         assert {row.state for row in world.store.read(lambda tx: tx.outbox_of(77))} == {"delivered"}
         assert world.incident(77).first_paged_at is not None
@@ -306,10 +309,10 @@ async def test_call_offs_go_together_and_reminders_are_left_out(tmp_path):
         await at_once(world, 40, cluster="us")
         await world.pass_time(seconds=30)
         world.expect_sms("ana", "40 incidents page you", after=60)
-        told = [Condition(labels={"alertname": "HostDown", "host": f"h{n}", "cluster": "us"}) for n in range(40)]
-        starts = {each.fingerprint: world.clock.now() for each in told}
+        ended = [Condition(labels={"alertname": "HostDown", "host": f"h{n}", "cluster": "us"}) for n in range(40)]
+        starts = {each.fingerprint: world.clock.now() for each in ended}
         await world.pass_time(seconds=1)
-        await world.post("alertmanager", body(told, "resolved", starts, world.clock.now(), "hosts"))
+        await world.post("alertmanager", body(ended, "resolved", starts, world.clock.now(), "hosts"))
         await world.pass_time(seconds=60)
         off = world.expect_sms("ana", "STAND DOWN: 40 incidents are over", after=120)
         assert "Good night" in off.text
@@ -343,9 +346,9 @@ async def test_what_recovers_before_its_digest_is_never_told(tmp_path):
         world.expect_sms("ana", "ERR")
         await at_once(world, 4, cluster="us")
         await world.pass_time(seconds=1)
-        told = [Condition(labels={"alertname": "HostDown", "host": f"h{n}", "cluster": "us"}) for n in range(2)]
-        starts = {each.fingerprint: world.clock.now() for each in told}
-        await world.post("alertmanager", body(told, "resolved", starts, world.clock.now(), "hosts"))
+        ended = [Condition(labels={"alertname": "HostDown", "host": f"h{n}", "cluster": "us"}) for n in range(2)]
+        starts = {each.fingerprint: world.clock.now() for each in ended}
+        await world.post("alertmanager", body(ended, "resolved", starts, world.clock.now(), "hosts"))
         await world.pass_time(seconds=59)
         world.expect_sms("ana", "ERR 2 incidents page you")
 
@@ -385,4 +388,78 @@ async def test_past_the_cap_of_a_day_only_what_is_critical_costs_money(tmp_path)
         before = len(texts(world, "ana"))
         await hosts(world, 13, 13)
         assert len(texts(world, "ana")) == before + 1
+        world.phones.forget()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("taken", [True, False], ids=["the provider had it", "the provider never got it"])
+async def test_a_kill_in_the_middle_of_a_digest(tmp_path, taken):
+    """Killed while it was being sent: its provider is asked, it is sent again only when unknown there, and all told."""
+    async with night(tmp_path, groups="", limits=BY_THE_MINUTE) as world:
+        await hosts(world, 1, 1)
+        world.expect_sms("ana", "ERR")
+        await at_once(world, 7, cluster="us")
+        await world.pass_time(seconds=59)
+        world.phones.fail("sms", Failure.NO_RECEIPT if taken else Failure.HANG)
+        await world.pass_time(seconds=1.5)
+        await world.restart(down_seconds=5)
+        world.phones.fail("sms", None)
+        await world.pass_time(minutes=2)
+        digests = [m for m in world.phones.sent if m.kind == NoticeKind.DIGEST and m.person == "ana"]
+        assert len(digests) == 1
+        for number in range(2, 9):
+            row = world.store.read(lambda tx, n=number: tx.outbox_get(f"i{n}-1-0"))
+            assert row.state in ("accepted", "delivered")
+        assert "7 yours" in await world.reply("ana", digests[0].code)
+        world.phones.forget()
+
+
+@pytest.mark.asyncio
+async def test_a_digest_that_nobody_needs_any_more_is_not_tried_again(tmp_path):
+    """It failed for now; meanwhile somebody acked all of it on the board: it is taken back, and so is all in it."""
+    async with night(tmp_path, groups="", limits=BY_THE_MINUTE) as world:
+        await hosts(world, 1, 1)
+        world.expect_sms("ana", "ERR")
+        await at_once(world, 3, cluster="us")
+        world.phones.fail("sms", Failure.ERROR)
+        await world.pass_time(seconds=60.5)
+        for number in (2, 3, 4):
+            await world.say(Ack(person="bo", via=Via.WEB), number)
+        world.phones.fail("sms", None)
+        await world.pass_time(minutes=3)
+        assert [m for m in world.phones.sent if m.kind == NoticeKind.DIGEST] == []
+        rows = [row for n in (2, 3, 4) for row in world.store.read(lambda tx, n=n: tx.outbox_of(n))]
+        assert {row.state for row in rows if row.kind in ("page", "digest")} == {"withdrawn"}
+        world.phones.forget()
+
+
+@pytest.mark.asyncio
+async def test_half_of_a_digest_acked_meanwhile_falls_out_of_it(tmp_path):
+    """It failed for now; one of two was acked: the next try tells of the other, by the same code."""
+    async with night(tmp_path, groups="", limits=BY_THE_MINUTE) as world:
+        await hosts(world, 1, 1)
+        world.expect_sms("ana", "ERR")
+        await at_once(world, 2, cluster="us")
+        world.phones.fail("sms", Failure.ERROR)
+        await world.pass_time(seconds=60.5)
+        await world.say(Ack(person="bo", via=Via.WEB), 2)
+        world.phones.fail("sms", None)
+        await world.pass_time(minutes=1)
+        digest = world.expect_sms("ana", "1 incident pages you", kind="digest")
+        assert "1 yours, 1 held by others" in await world.reply("ana", digest.code)
+        world.phones.forget()
+
+
+@pytest.mark.asyncio
+async def test_explain_says_how_much_of_each_limit_is_used(tmp_path):
+    """The budget of whoever is being paged, and what waits and until when."""
+    async with night(tmp_path, groups="", limits=BY_THE_MINUTE.replace("[1/1m]", "[1/1m, 5/15m]")) as world:
+        await hosts(world, 1, 2)
+        view, story = await told(world.engine, 2)
+        seen = detail(view, story)
+        assert seen["explanation"]["budgets"][0] == "ana: sms 1 of 1 in 1m, 1 of 5 in 15m"
+        assert [m["say"] for m in seen["messages"]] == [
+            "sms to Ana Ruiz: waiting (over a limit: goes out with others at 01:12:14 UTC)"
+        ]
+        await world.pass_time(minutes=2)
         world.phones.forget()
