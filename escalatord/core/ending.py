@@ -1,7 +1,7 @@
 """How an incident ends: called off, handed to compliance, closed."""
 
 from escalatord.core.draft import Draft
-from escalatord.core.incident import NoticeKind, Reason, State, Track, TrackState
+from escalatord.core.incident import NoticeKind, Reason, State, TimerKind, Track, TrackState
 from escalatord.core.values import replace
 
 
@@ -44,7 +44,7 @@ def recover(draft: Draft) -> None:
             continue
         stand_down(draft, track, Reason.RECOVERED, spare="")
         draft.withdraw(track.name)
-        draft.disarm(track.name)
+        draft.disarm(track.name, tuple(TimerKind))
         draft.put(replace(draft.track(track.name), state=TrackState.ENDED, pages=()))
     draft.incident = replace(draft.incident, recovered_at=draft.now)
     draft.record("recovered", Reason.RECOVERED_COMPLIANCE_OPEN)

@@ -160,6 +160,6 @@ def _leaves(targets: Sequence[Target], ruleset: Ruleset) -> Iterator[Target]:
             continue
         seen.add(target)
         if target.kind is TargetKind.ROLE:
-            waiting.extend(ruleset.roles[target.name])
+            waiting.extend(ruleset.roles.get(target.name, ()))  # a pinned policy may know roles that are gone
         else:
             yield target
