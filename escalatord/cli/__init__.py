@@ -78,6 +78,9 @@ FAMILIES: Mapping[str, Mapping[str, Verb]] = {
         "note": Verb(
             "incident:note", "Write something into the timeline.", 'escalatord note INC-142 "rolling back 4.2"'
         ),
+        "mitigated": Verb(
+            "incident:mitigated", "Say that the harm is stopped.", 'escalatord mitigated INC-142 "rolled back 4.2"'
+        ),
         "resolve": Verb("incident:resolve", "Say that it is over.", "escalatord resolve INC-142"),
         "raise": Verb(
             "incident:raise_", "Open an incident by hand.", 'escalatord raise "checkout is down" --service checkout'
@@ -104,6 +107,11 @@ FAMILIES: Mapping[str, Mapping[str, Verb]] = {
         ),
     },
     "Keep it": {
+        "rebase": Verb(
+            "incident:rebase",
+            "Move incidents onto the rules in force.",
+            "escalatord rebase INC-142\n  escalatord rebase --all",
+        ),
         "catalog": Verb(
             "catalog:catalog",
             "Take services over from Backstage or a table.",

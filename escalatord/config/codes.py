@@ -86,6 +86,10 @@ CODES: Mapping[str, Code] = {
     "W060": Code("somebody who is never on call", "Their turn of the rotation never comes, or a layer never covers."),
     "W070": Code("a message by which nobody can acknowledge", "It demands an ack and says no way to give one."),
     "W071": Code("a template that a confidential case never uses", "It is told in the built-in words."),
+    "W080": Code("a milestone out of turn", "It comes too soon, or after another one that says more."),
+    "W081": Code("critical incidents are held", "Outside office hours nobody is paged for them."),
+    "W082": Code("hours that never begin", "Nothing can wait for them, so pages go out at any time."),
+    "W083": Code("milestones that watch nothing", "Compliance tracks have their own clock."),
 }
 
 

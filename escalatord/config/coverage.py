@@ -19,7 +19,9 @@ from escalatord.core.policy import Policy, Target, TrackPolicy
 from escalatord.core.presence import People, Pieces, Presence, Stretch, schedules_behind
 from escalatord.core.proof import (
     Times,
+    always_holds,
     bare_world,
+    held,
     idle,
     last_resort_people,
     lost_authority,
@@ -27,6 +29,7 @@ from escalatord.core.proof import (
     nobody_anywhere,
     repeated,
     tier_people,
+    waiting,
 )
 from escalatord.core.roster import resolve
 from escalatord.core.unanswered import NEVER
@@ -76,6 +79,7 @@ def prove(loaded: Loaded, now: datetime) -> Proof:
         claims.append(f"somebody is in {where} at every minute of {DAYS} days")
     if loaded.ruleset.exceptions and not hidden:
         claims.append(f"no rule hides an exception ({shown} of {len(loaded.ruleset.exceptions)} tried by an alert)")
+    claims += [_held_claim(scene, policy) for policy in loaded.ruleset.policies.values() if policy.hours is not None]
     claims.append(f"the times above, by {worst.climbs} simulated incidents that nobody acks")
     return Proof(
         findings=tuple(found),
@@ -84,6 +88,22 @@ def prove(loaded: Loaded, now: datetime) -> Proof:
         table=tuple(_rows(scene, cases)),
         span=scene.span,
     )
+
+
+def _held_claim(scene: "_Scene", policy: Policy) -> str:
+    """Return which pages of a policy wait for office hours, and for how long at most."""
+    hours = policy.hours
+    calendar = scene.ruleset.calendars.get(hours.calendar) if hours else None
+    longest = (
+        max(waiting(calendar, scene.span), key=lambda one: one.end - one.start, default=None) if calendar else None
+    )
+    which = f" below {hours.unless}" if hours and hours.unless else ""
+    head = f'incidents of "{policy.name}"{which} are held'
+    if calendar is None or longest is None:
+        return f"{head} for no time: its hours never end"
+    start, end = (format_local(at, calendar.timezone, Style.DATE) for at in longest)
+    wait = format_duration((longest.end - longest.start).total_seconds())
+    return f"{head} outside calendar {calendar.name}, for {wait} at most ({start}{TO}{end} {calendar.timezone})"
 
 
 class _Scene:
@@ -122,14 +142,20 @@ def _ladders(scene: _Scene) -> Iterator[Finding]:
     for policy in scene.ruleset.policies.values():
         resort = policy.last_resort
         at_last = last_resort_people(scene.presence, policy, scene.ruleset)
+        if policy.hours is not None and all(always_holds(policy, track, scene.ruleset) for track in policy.tracks):
+            at_last = held(at_last, scene.ruleset.calendars[policy.hours.calendar], scene.span)
         empty = nobody(at_last, scene.span)
         if empty:
             what = f'the last resort of "{policy.name}"'
             yield _empty(scene, policy, what, ("last_resort",), (resort.page, empty, FIX_LAST))
         for track in policy.tracks:
             people = [tier_people(scene.presence, tier, scene.ruleset) for tier in track.tiers]
+            last = at_last
+            if policy.hours is not None and always_holds(policy, track, scene.ruleset):
+                calendar = scene.ruleset.calendars[policy.hours.calendar]
+                *people, last = [held(one, calendar, scene.span) for one in (*people, at_last)]
             yield from _track(scene, policy, track, people)
-            nowhere = nobody_anywhere([*people, at_last], scene.span)
+            nowhere = nobody_anywhere([*people, last], scene.span)
             if nowhere:
                 zone = scene.zone(target for tier in track.tiers for target in tier.page)
                 say = f'"{policy.name}" {track.name} ends in nobody {scene.when(nowhere, zone)}'
@@ -246,7 +272,10 @@ def _rows(scene: _Scene, cases: Iterable[WorstCase]) -> Iterator[Row]:
                 target for tier in scene.ruleset.policies[policy].track(track).tiers for target in tier.page
             )
             second += f" ({format_local(working.second_at, zone, Style.DATE)})"
-        row = (_seconds(worst.first), second, _seconds(worst.last_resort), _dead(alike))
+        first = _seconds(worst.first)
+        if working.held_seconds:
+            first += f", held up to {format_duration(working.held_seconds)}"
+        row = (first, second, _seconds(worst.last_resort), _dead(alike))
         figures.setdefault((policy, track), {}).setdefault(row, []).extend(severities)
     for (policy, track), rows in figures.items():
         for row, words in reversed(rows.items()):
@@ -265,6 +294,7 @@ def as_mapping(proof: Proof) -> Mapping[str, object]:
                 "track": case.track,
                 "severities": [severity.value for severity in case.severities],
                 "dead": case.outage.name or None,
+                "held_seconds_max": case.held_seconds,
                 "first_human_seconds": _number(case.worst.first),
                 "first_human_opened_at": case.first_at.isoformat(),
                 "second_human_seconds": _number(case.worst.second),

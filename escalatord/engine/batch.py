@@ -15,7 +15,7 @@ from escalatord.core.policy import Policy
 from escalatord.core.rules import OWN_SOURCE, AlertRecord
 from escalatord.core.ruleset import Ruleset, World
 from escalatord.core.values import replace
-from escalatord.engine import handlers, intake, overriding, own_alerts
+from escalatord.engine import handlers, intake, overriding, own_alerts, rebasing
 from escalatord.engine.commands import (
     AddOverride,
     Answer,
@@ -25,7 +25,10 @@ from escalatord.engine.commands import (
     Command,
     Ingest,
     Ingested,
+    LookAtRules,
     Measured,
+    Move,
+    MoveAll,
     PeopleGone,
     Quarantine,
     RaiseIncident,
@@ -241,7 +244,7 @@ class _Run:
         for command in commands:
             if isinstance(command, Ingest):
                 by_source.setdefault(command.source, []).extend(alert.fingerprint for alert in command.alerts)
-            elif isinstance(command, Answer):
+            elif isinstance(command, Answer | Move):
                 numbers.add(command.incident)
             elif isinstance(command, Receipt):
                 references.append(command.reference)
@@ -260,7 +263,7 @@ class _Run:
                     keys.update(intake.keys_of(judged))
                     numbers.update(intake.numbers_of(judged))
         self._know(tx.load(numbers).values() if numbers else (), tx.load_open(keys).values() if keys else ())
-        if any(isinstance(command, Unreachable | PeopleGone) for command in commands):
+        if any(isinstance(command, Unreachable | PeopleGone | MoveAll | LookAtRules) for command in commands):
             self._know(tx.list_incidents((State.OPEN, State.ACKNOWLEDGED), OPEN_LOOKED_THROUGH_MAX))
         unit.new_expected = sum(1 for key in keys if not unit.by_key.get(key))
 
@@ -273,7 +276,7 @@ class _Run:
             return self._keep_letter(command)
         return result
 
-    def _dispatch(self, index: int, command: Command | Due) -> object:  # noqa: C901 - one branch for each command
+    def _dispatch(self, index: int, command: Command | Due) -> object:
         unit = self.unit
         match command:
             case Ingest():
@@ -298,12 +301,10 @@ class _Run:
                 handlers.stranger(unit, command)
             case Remark():
                 unit.record(command.kind, command.body)
-            case AddOverride():
-                return overriding.add_override(unit, command)
-            case CancelOverride():
-                return overriding.cancel_override(unit, command)
-            case SwapShifts():
-                return overriding.swap_shifts(unit, command)
+            case AddOverride() | CancelOverride() | SwapShifts():
+                return overriding.arrange(unit, command)
+            case Move() | MoveAll() | LookAtRules():
+                return rebasing.act(unit, command)
             case RememberFeed():
                 overriding.remember_feed(unit, command)
             case Arm() | Measured() | Due():

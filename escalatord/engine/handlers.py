@@ -28,7 +28,7 @@ from escalatord.engine.commands import (
     Unreachable,
 )
 from escalatord.engine.intake import look_after_closing
-from escalatord.engine.unit import PAGE_KINDS, Unit
+from escalatord.engine.unit import ANSWERED_KINDS, Unit
 from escalatord.store.outbox import returned, settled
 from escalatord.store.rows import CodeRow, DeadLetter, LinkRow, OutboxRow
 
@@ -153,12 +153,14 @@ def _wanted(unit: Unit, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
 
 def still_wanted(incident: Incident, row: OutboxRow) -> bool:
     """Tell whether an attempt still makes sense: a page needs a climbing track, a question its owner."""
-    if row.kind not in PAGE_KINDS:
+    if row.kind not in ANSWERED_KINDS:
         return True
     track = incident.track(row.track)
     if track is None or incident.state is State.RESOLVED:
         return False
-    if row.kind is NoticeKind.ACK_QUESTION:
+    if row.kind is NoticeKind.HANDOVER:
+        return track.state is TrackState.ACKNOWLEDGED and row.person in track.heirs
+    if row.kind in (NoticeKind.ACK_QUESTION, NoticeKind.MILESTONE):
         return track.state is TrackState.ACKNOWLEDGED and track.owner == row.person
     return track.state in CLIMBING
 
@@ -293,7 +295,7 @@ def _ready(unit: Unit, rows: Sequence[OutboxRow]) -> tuple[Claimed, ...]:
     links: list[LinkRow] = []
     ready = []
     for row in rows:
-        token = _link(unit, row, links) if row.person and row.kind in PAGE_KINDS else ""
+        token = _link(unit, row, links) if row.person and row.kind in ANSWERED_KINDS else ""
         ready.append(
             Claimed(
                 row=row,
@@ -316,7 +318,7 @@ def _codes(unit: Unit, rows: Sequence[OutboxRow], known: dict[tuple[str, int], s
     fresh: list[CodeRow] = []
     for row in rows:
         place = (row.person, row.incident)
-        if not row.person or row.kind not in PAGE_KINDS or place in known:
+        if not row.person or row.kind not in ANSWERED_KINDS or place in known:
             continue
         if row.person not in free:
             in_use = unit.tx.codes_in_use(row.person, unit.now)

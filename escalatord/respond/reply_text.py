@@ -81,6 +81,8 @@ def outcome_text(result: Heard) -> str:  # noqa: PLR0911 - one sentence for each
             return fit(["OK: ", *_name(result, incident), f" passed on. {_standing(result, incident, track)}"])
         case Reason.UNACKNOWLEDGED:
             return fit(["OK: ", *_name(result, incident), f" is open again. {_standing(result, incident, track)}"])
+        case Reason.MITIGATED:
+            return fit(["OK: ", *_name(result, incident), " is mitigated. ", _standing(result, incident, track)])
         case Reason.NOTED:
             return fit(["OK: noted on ", *_name(result, incident), "."])
         case Reason.RESOLVED:

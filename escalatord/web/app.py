@@ -18,6 +18,7 @@ from escalatord.web import (
     login,
     oncall_pages,
     pages,
+    rebasing,
     sim_pages,
     static,
 )
@@ -60,6 +61,7 @@ def all_routes(parts: WebParts) -> list[Route]:
     found = [
         Route("POST", "/in/{source}", ingest_http.ingest),
         *lifecycle.routes(reloadable=parts.reload is not None),
+        *rebasing.routes(),
         *api.routes(),
         *duty_api.routes(),
         *ack_page.routes(),

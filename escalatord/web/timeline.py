@@ -72,6 +72,7 @@ def _joined(body: Body, names: Names) -> str:
 def _tier_entered(body: Body, names: Names) -> str:
     again = f", round {cycle + 1}" if isinstance(cycle := body.get("cycle"), int) and cycle else ""
     late = f", {_after(body, 'lateness_seconds')} late" if body.get("late") else ""
+    late += f", held {_after(body, 'held_seconds')}" if body.get("reason") == "hours_opened" else ""
     track = f" of {body['track']}" if body.get("track") else ""
     return f"Tier {body.get('to_tier')}{track}{again} pages {_people(body, names)} ({_words(body.get('reason'))}{late})"
 
@@ -89,6 +90,34 @@ def _resolved(body: Body, names: Names) -> str:
     by = f" by {_person(body, names, 'by')}" if body.get("by") else ""
     never = ", nobody had acknowledged it" if body.get("outcome") == "resolved_unacked" else ""
     return f"Over{by} after {_after(body)}{never}{_note(body, 'decision')}"
+
+
+MISSED = {
+    "mitigate_by": "Not mitigated in its time",
+    "update_every": "No update in its time",
+    "resolve_by": "Not resolved in its time",
+}
+
+
+def _missed(body: Body, names: Names) -> str:
+    owner = f": {_person(body, names, 'owner')} has it" if body.get("owner") else ": nobody has it"
+    return f"{MISSED.get(str(body.get('milestone')), 'A milestone was missed')}{owner}"
+
+
+def _held(body: Body, names: Names) -> str:
+    del names
+    hours = f"the hours of policy {body.get('hours_of')} (calendar {body.get('calendar')})"
+    return f"Held until {_instant(body, 'until')} by {hours}"
+
+
+def _rebased(body: Body, names: Names) -> str:
+    changes, kept, started = body.get("changes"), body.get("kept"), body.get("started")
+    told = "; ".join(map(str, changes)) if isinstance(changes, list | tuple) and changes else "contact plans only"
+    more = f". New: {', '.join(map(str, started))}" if isinstance(started, list | tuple) and started else ""
+    stays = [f"{track} ({why})" for track, why in kept.items()] if isinstance(kept, Mapping) else []
+    return f"{_person(body, names)} moved it onto the rules in force: {told}{more}" + (
+        f". As they were: {', '.join(stays)}" if stays else ""
+    )
 
 
 SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
@@ -125,6 +154,15 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "snoozed": lambda body, names: f"{_person(body, names)} snoozed it until {_instant(body, 'until')}",
     "snooze_ended": lambda *_: "The snooze ended",
     "passed_on": lambda body, names: f"{_person(body, names)} passed it on",
+    "mitigated": lambda body, names: f"{_person(body, names)} says that it is mitigated{_note(body, 'text')}",
+    "milestone_missed": _missed,
+    "made_up": lambda body, _: f"{body.get('track')}: made up for, whoever was paged for it is off the hook",
+    "held": _held,
+    "shift_ended": lambda body, names: (
+        f"The shift of {_person(body, names)} in {body.get('schedule')} is over, and it is still theirs: "
+        f"{_people(body, names)} told"
+    ),
+    "rebased": _rebased,
     "noted": lambda body, names: f"{_person(body, names)} noted{_note(body, 'text')}",
     "recovered": lambda *_: "Every alert of it has recovered",
     "resolved": _resolved,
