@@ -79,7 +79,7 @@ def prove(loaded: Loaded, now: datetime) -> Proof:
         claims.append(f"somebody is in {where} at every minute of {DAYS} days")
     if loaded.ruleset.exceptions and not hidden:
         claims.append(f"no rule hides an exception ({shown} of {len(loaded.ruleset.exceptions)} tried by an alert)")
-    claims += [_held_claim(scene, policy) for policy in loaded.ruleset.policies.values() if policy.hours is not None]
+    claims += _held_claims(scene)
     claims.append(f"the times above, by {worst.climbs} simulated incidents that nobody acks")
     return Proof(
         findings=tuple(found),
@@ -90,20 +90,22 @@ def prove(loaded: Loaded, now: datetime) -> Proof:
     )
 
 
-def _held_claim(scene: "_Scene", policy: Policy) -> str:
-    """Return which pages of a policy wait for office hours, and for how long at most."""
-    hours = policy.hours
-    calendar = scene.ruleset.calendars.get(hours.calendar) if hours else None
-    longest = (
-        max(waiting(calendar, scene.span), key=lambda one: one.end - one.start, default=None) if calendar else None
-    )
-    which = f" below {hours.unless}" if hours and hours.unless else ""
-    head = f'incidents of "{policy.name}"{which} are held'
-    if calendar is None or longest is None:
-        return f"{head} for no time: its hours never end"
-    start, end = (format_local(at, calendar.timezone, Style.DATE) for at in longest)
-    wait = format_duration((longest.end - longest.start).total_seconds())
-    return f"{head} outside calendar {calendar.name}, for {wait} at most ({start}{TO}{end} {calendar.timezone})"
+def _held_claims(scene: "_Scene") -> Iterator[str]:
+    """Yield which pages wait for office hours, and for how long at most."""
+    for policy in scene.ruleset.policies.values():
+        hours = policy.hours
+        calendar = scene.ruleset.calendars.get(hours.calendar) if hours else None
+        waits = waiting(calendar, scene.span) if calendar else ()
+        if hours is None or calendar is None or not waits:
+            continue
+        longest = max(waits, key=lambda wait: wait.end - wait.start)
+        start, end = (format_local(at, calendar.timezone, Style.DATE) for at in longest)
+        wait = format_duration((longest.end - longest.start).total_seconds())
+        which = f" below {hours.unless}" if hours.unless else ""
+        yield (
+            f'incidents of "{policy.name}"{which} are held outside calendar {calendar.name}, for {wait} at most '
+            f"({start}{TO}{end} {calendar.timezone})"
+        )
 
 
 class _Scene:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from escalatord.core.alert import SEVERITIES
-from escalatord.core.calendar import Calendar, outside
+from escalatord.core.calendar import Calendar, next_start, outside
 from escalatord.core.climb import plan_channels
 from escalatord.core.policy import Policy, Tier, TrackPolicy
 from escalatord.core.presence import People, Pieces, Presence, Stretch, changed, overlay, stretches, value_at
@@ -89,7 +89,12 @@ def held(pieces: Pieces[T], calendar: Calendar, span: Stretch) -> Pieces[T]:
 
 
 def waiting(calendar: Calendar, span: Stretch) -> tuple[Stretch, ...]:
-    """Return the stretches of a span in which pages wait for a calendar to start, in order; whole, not cut."""
+    """Return the stretches of a span in which pages wait for a calendar to start, in order; whole, not cut.
+
+    For one that never starts again nothing waits.
+    """
+    if next_start(calendar, span.start) is None:
+        return ()
     return tuple(Stretch(one.firm_start, one.firm_end) for one in outside(calendar, span.start, span.end))
 
 
