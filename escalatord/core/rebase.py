@@ -31,16 +31,13 @@ def move(draft: Draft, event: Rebase) -> Reason:
     current = {policy.name: policy for policy in event.policies}
     pinned = {track.policy: draft.world.policy(track.policy) for track in draft.incident.tracks}
     turns = {old.hash: current[old.name] for old in pinned.values() if old.name in current}
-    if all(old == new.hash for old, new in turns.items()):
+    why_not = {track.name: _why_not(draft, track, turns.get(track.policy)) for track in draft.incident.tracks}
+    kept = {name: why for name, why in why_not.items() if why}
+    moving = [t for t in draft.incident.tracks if t.name not in kept and turns[t.policy].hash != t.policy]
+    if not moving:
         return Reason.SAME_POLICY
-    kept = {}
-    for track in draft.incident.tracks:
-        new = turns.get(track.policy)
-        why = _why_not(draft, track, new)
-        if why:
-            kept[track.name] = why
-        elif new is not None and new.hash != track.policy:
-            _move(draft, track, new)
+    for track in moving:
+        _move(draft, track, turns[track.policy])
     started = _add_tracks(draft, turns)
     draft.incident = replace(
         draft.incident, confidential=draft.incident.confidential or any(new.confidential for new in turns.values())
@@ -286,7 +283,7 @@ def _is_to_come(step: StepProgress) -> bool:
 def _add_tracks(draft: Draft, turns: Mapping[str, Policy]) -> list[str]:
     """Add the tracks that the policies have now and the incident has not; return the names of those that started."""
     present = {(draft.policy_of(track).name, draft.ladder_of(track).name) for track in draft.incident.tracks}
-    for new in dict.fromkeys(turns.values()):
+    for new in {new.hash: new for new in turns.values()}.values():
         missing = tuple(ladder for ladder in new.tracks if (new.name, ladder.name) not in present)
         fresh = tracks_of((replace(new, tracks=missing),), draft.incident.tracks) if missing else []
         draft.incident = replace(draft.incident, tracks=(*draft.incident.tracks, *fresh))
