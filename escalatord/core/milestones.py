@@ -154,9 +154,7 @@ def milestones_of(draft: Draft, track: Track) -> Milestones:
 
 def _climb_past(draft: Draft, track: Track, kind: TimerKind) -> None:
     """Page beyond the owner of a track: its next tier, and on from where that has got to already."""
-    found = draft.incident.track(past_due_name(track.name))
-    if found is None:
-        return
+    found = draft.track(past_due_name(track.name))
     known = found.overdue if kind.value in found.overdue else (*found.overdue, kind.value)
     climber = draft.put(replace(found, overdue=known, spared=track.owner))
     to_the_top = kind is TimerKind.RESOLVE_BY

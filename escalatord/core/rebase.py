@@ -10,6 +10,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from escalatord.core import milestones
 from escalatord.core.climb import enter
@@ -117,6 +118,8 @@ def _move(draft: Draft, track: Track, new: Policy) -> None:
             _sooner_by(draft, moved.name, TimerKind.ACK_QUESTION, less)
         case TrackState.ENDED:
             pass
+        case _:
+            assert_never(track.state)
     _statutory(draft, moved)
     _milestones(draft, moved.name, given_before)
 

@@ -209,6 +209,24 @@ def test_another_plan_sends_what_is_missing_and_nothing_twice():
     assert run(now.incident, (DUE, at(3)), world=world).reason is not Reason.NOT_DUE
 
 
+def test_each_of_several_people_is_reached_by_the_new_plan():
+    """What one of them was sent says nothing of the other; each deadline stays its owner's."""
+    old = ladder(tier("ana", "bo", plan=USUAL), hash="two")
+    plan = ContactPlan(name="n", steps=(PlanStep(by="call", after_seconds=300), PlanStep(by="sms")))
+    new = tiers(tier("ana", "bo", plan=plan), of=old)
+    world = world_of(old, new)
+    incident = begun(old)
+    for sms in [references(incident, "main", who)[1] for who in ("ana", "bo")]:
+        incident = run(incident, (Delivery(reference=sms, status=Attempt.ACCEPTED), T0), world=world).incident
+    after = rebased(incident, at(0, 30), new, world=world).incident
+    assert [t for t in timers(after, "main") if t[0] != "tier_deadline"] == [
+        ("receipt_overdue", 60.0, "ana/1"),
+        ("receipt_overdue", 60.0, "bo/1"),
+        ("plan_step", 180.0, "ana/0"),
+        ("plan_step", 180.0, "bo/0"),
+    ]
+
+
 def test_the_same_steps_under_another_name_change_nothing():
     """A renamed plan leaves every deadline of the page as it is."""
     old = ladder(tier("ana", plan=USUAL), hash="usual")
