@@ -59,6 +59,12 @@ FAMILIES: Mapping[str, Mapping[str, Verb]] = {
             "Say what other rules would change, and for which alerts.",
             "escalatord diff rules ../new-rules --alerts rules/payloads",
         ),
+        "replay": Verb(
+            "replay:replay",
+            "Tell a recorded night again under other rules.",
+            'escalatord replay --storage.path escalatord.db --since "2026-11-20 22:00 Europe/Madrid" \\\n'
+            "      --rules ../new-rules",
+        ),
         "fmt": Verb("fmt:fmt", "Write rule files tidily, meaning untouched.", "escalatord fmt rules --check"),
         "schema": Verb("check:schema", "Print the JSON Schema of the rules.", "escalatord schema > rules.schema.json"),
     },

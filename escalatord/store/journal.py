@@ -9,6 +9,7 @@ cut off the end are missed too. Anybody can compute this again from the rows.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from json.encoder import encode_basestring_ascii
 from typing import Any, TypeAlias
@@ -37,6 +38,11 @@ Heads: TypeAlias = dict[int, Head]
 _rows = select(journal)
 _of_incident = _rows.where(journal.c.incident == bindparam("incident")).order_by(journal.c.seq)
 _after = _rows.where(journal.c.seq > bindparam("after")).order_by(journal.c.seq).limit(bindparam("limit"))
+_between = (
+    _rows.where(journal.c.at >= bindparam("since"), journal.c.at < bindparam("until"))
+    .order_by(journal.c.seq)
+    .limit(bindparam("limit"))
+)
 _last_seq = select(func.max(journal.c.seq))
 _heads = select(journal_heads).where(journal_heads.c.incident.in_(bindparam("incidents", expanding=True)))
 _incident_exists = select(literal(1)).where(incidents.c.number == bindparam("incident"))
@@ -71,6 +77,12 @@ def of_incident(connection: Connection, incident: int) -> list[JournalRow]:
 def after(connection: Connection, seq: int, limit: int) -> list[JournalRow]:
     """Return at most `limit` entries with a number above `seq`, oldest first."""
     return [_journal_row(row) for row in connection.execute(_after, {"after": seq, "limit": limit})]
+
+
+def between(connection: Connection, since: datetime, until: datetime, limit: int) -> list[JournalRow]:
+    """Return at most `limit` entries made in [since, until), oldest first."""
+    given = {"since": to_micros(since), "until": to_micros(until), "limit": limit}
+    return [_journal_row(row) for row in connection.execute(_between, given)]
 
 
 def last_seq(connection: Connection) -> int:
