@@ -67,8 +67,9 @@ def begin(draft: Draft, name: str) -> None:
         return
     draft.put(replace(track, started_at=draft.now))
     given = milestones_of(draft, track)
+    mitigated = draft.incident.mitigated_at is not None  # while its first page was held, say
     for kind, seconds in (
-        (TimerKind.MITIGATE_BY, given.mitigate_by_seconds),
+        (TimerKind.MITIGATE_BY, None if mitigated else given.mitigate_by_seconds),
         (TimerKind.RESOLVE_BY, given.resolve_by_seconds),
     ):
         if seconds is not None:

@@ -15,6 +15,7 @@ from escalatord.core.events import (
     AlertSettled,
     Delivery,
     HoursChanged,
+    Mitigated,
     Notify,
     PageNext,
     PassOn,
@@ -286,6 +287,15 @@ def test_milestones_count_from_the_first_page():
     assert {t.kind.value for t in incident.timers} == {"hours_start"}
     incident = run(incident, (DUE, MONDAY), world=world).incident
     assert [t.at for t in incident.timers if t.kind.value == "mitigate_by"] == [MONDAY + timedelta(hours=2)]
+
+
+def test_what_is_mitigated_before_its_first_page_need_not_be_again():
+    """Somebody fixed it over the weekend: on Monday it is paged, and no mitigation is waited for."""
+    policy = replace(SLOW, hash="both", milestones=Milestones(mitigate_by_seconds=7200, resolve_by_seconds=9000))
+    world = at_work(policy)
+    incident = run(opens(policy=policy, world=world), (Mitigated(person="ana", via=WEB), T0), world=world).incident
+    incident = run(incident, (DUE, MONDAY), world=world).incident
+    assert {"mitigate_by", "resolve_by"} & {t.kind.value for t in incident.timers} == {"resolve_by"}
 
 
 def test_the_forecast_says_until_when_it_is_held():

@@ -14,11 +14,14 @@ from escalatord.core.events import (
     AlertSettled,
     Delivery,
     Event,
+    HoursChanged,
+    Mitigated,
     Note,
     Notify,
     PageNext,
     PassOn,
     PersonGone,
+    Rebase,
     Record,
     Resolve,
     Snooze,
@@ -26,13 +29,21 @@ from escalatord.core.events import (
     Unack,
     Withdraw,
 )
-from escalatord.core.incident import Attempt, Cause, NoticeKind, State, TrackState, Via
+from escalatord.core.incident import Attempt, Cause, NoticeKind, State, TimerKind, TrackState, Via
 from escalatord.core.invariants import violations
-from escalatord.core.policy import TrackKind
-from tests.fakes.world import LEGAL, PAYMENTS, PEOPLE, T0, WORLD, fired
+from escalatord.core.policy import Milestones, OfficeHours, TrackKind
+from tests.fakes.world import LEGAL, PAYMENTS, PEOPLE, T0, WORLD, at_work, fired, under
+from tests.fakes.world import OFFICE as CALENDAR
 
 PERSONS = st.sampled_from([*PEOPLE, "stranger"])
 VIAS = st.sampled_from([Via.SMS, Via.LINK, Via.CALL, Via.WEB])
+HURRIED = replace(
+    PAYMENTS,
+    hash="hurried",
+    milestones=Milestones(mitigate_by_seconds=1800, update_every_seconds=600, resolve_by_seconds=7200),
+)
+OFFICE = replace(HURRIED, hash="office", hours=OfficeHours(calendar="work", unless=Severity.CRITICAL))
+LATER = replace(PAYMENTS, hash="later", tracks=PAYMENTS.tracks[:1], milestones=Milestones(resolve_by_seconds=900))
 PAGES = (NoticeKind.PAGE, NoticeKind.REMIND, NoticeKind.LAST_RESORT)
 
 
@@ -76,12 +87,15 @@ class Escalating(RuleBasedStateMachine):
         exception=st.booleans(),
         start_at=st.integers(0, 5),
         nobody=st.sets(st.sampled_from(list(PEOPLE)), max_size=5),
+        main=st.sampled_from([PAYMENTS, HURRIED, OFFICE]),
     )
-    def opens(self, severity, exception, start_at, nobody):
+    def opens(self, severity, exception, start_at, nobody, main):
         """An incident opens, perhaps by exception with a compliance track, perhaps with people missing."""
         people = {name: person for name, person in PEOPLE.items() if name not in nobody}
-        self.world = replace(WORLD, ruleset=replace(WORLD.ruleset, people=people))
-        policies = (PAYMENTS, LEGAL) if exception else (PAYMENTS,)
+        world = at_work(HURRIED, under(OFFICE, under(LATER)))
+        self.world = replace(world, ruleset=replace(world.ruleset, people=people))
+        self.main = main
+        policies = (main, LEGAL) if exception else (main,)
         cause = Cause.EXCEPTION if exception else Cause.THRESHOLD
         self.firing = {"f1": severity}
         self.happen(fired(severity=severity, cause=cause, policies=policies, start_at=start_at))
@@ -124,6 +138,28 @@ class Escalating(RuleBasedStateMachine):
         """Somebody writes something down, at any time."""
         assert step(self.incident, Note(person=person, via=Via.SMS, text="x"), self.now, self.world).effects
 
+    @rule(person=PERSONS)
+    def mitigates(self, person):
+        """Somebody says that the harm is stopped."""
+        self.happen(Mitigated(person=person, via=Via.CLI))
+        if self.incident.state is not State.RESOLVED:
+            assert self.incident.mitigated_at is not None
+            assert all(timer.kind is not TimerKind.MITIGATE_BY for timer in self.incident.timers)
+
+    @rule(policy=st.sampled_from([PAYMENTS, HURRIED, OFFICE, LATER]))
+    def moves_to_other_rules(self, policy):
+        """Somebody moves it onto the rules in force; whoever has it keeps it."""
+        owners = {track.name: track.owner for track in self.incident.tracks}
+        self.happen(Rebase(person="admin", via=Via.WEB, policies=(policy, LEGAL)))
+        assert {name: self.incident.track(name).owner for name in owners} == owners
+
+    @rule(days=st.integers(1, 7))
+    def calendar_changes(self, days):
+        """The working week becomes another."""
+        weekly = replace(CALENDAR, hours=(replace(CALENDAR.hours[0], days=frozenset(range(days))),))
+        self.world = replace(self.world, ruleset=replace(self.world.ruleset, calendars={"work": weekly}))
+        self.happen(HoursChanged())
+
     @rule(
         data=st.data(),
         status=st.sampled_from(
@@ -141,7 +177,7 @@ class Escalating(RuleBasedStateMachine):
         """An alert joins or changes."""
         previous = self.firing.get(fingerprint)
         self.firing[fingerprint] = severity
-        self.happen(fired(severity=severity, fingerprint=fingerprint, previous=previous))
+        self.happen(fired(severity=severity, fingerprint=fingerprint, previous=previous, policies=(self.main,)))
 
     @rule(fingerprint=st.sampled_from(["f1", "f2", "f3"]))
     @precondition(lambda self: self.firing)
@@ -177,7 +213,8 @@ class Escalating(RuleBasedStateMachine):
         """No page of a held or ended track is left to send."""
         if self.incident is None:
             return
-        quiet = {t.name for t in self.incident.tracks if t.state in (TrackState.ACKNOWLEDGED, TrackState.ENDED)}
+        at_rest = (TrackState.ACKNOWLEDGED, TrackState.ENDED, TrackState.WAITING)
+        quiet = {t.name for t in self.incident.tracks if t.state in at_rest}
         assert [row for row in self.outbox.values() if row.kind in PAGES and row.track in quiet] == []
 
     @invariant()
