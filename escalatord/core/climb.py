@@ -293,7 +293,7 @@ def _settle_in(draft: Draft, track: Track, people: tuple[Candidate, ...], reason
     if posted:
         draft.refresh_rooms(track, reason)
     draft.record(
-        "tier_repaged" if reason in REPAGED else "tier_entered",
+        "tier_repaged" if reason in REPAGED and not first else "tier_entered",
         reason,
         track,
         body={
