@@ -76,6 +76,7 @@ def _already(draft: Draft, track: Track, event: Ack) -> Reason:
             draft.disarm(track.name, HOLDS)
             draft.arm(TimerKind.ACK_QUESTION, hold, track.name)
             draft.record("ack_extended", Reason.ACK_EXTENDED, track, event.person, {"hold_seconds": hold})
+            milestones.hear_update(draft)
             return Reason.ACK_EXTENDED
         draft.record("ack_duplicate", Reason.ALREADY_YOURS, track, event.person, {"via": event.via.value})
         return Reason.ALREADY_YOURS

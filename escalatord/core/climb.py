@@ -65,7 +65,8 @@ def enter(draft: Draft, track: Track, tier: int, reason: Reason) -> None:
     cycle, skipped = track.cycle, 0
     while True:
         if tier > len(tiers):
-            if cycle >= draft.ladder_of(track).repeat or skipped >= len(tiers):
+            # what climbs for somebody's delay has no business below them
+            if track.spared or cycle >= draft.ladder_of(track).repeat or skipped >= len(tiers):
                 draft.record("exhausted", Reason.EXHAUSTED, track)
                 last_resort(draft, replace(track, cycle=cycle), Reason.EXHAUSTED)
                 return

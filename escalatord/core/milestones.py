@@ -3,7 +3,8 @@
 - They watch the first track of a policy that is not for compliance, and count from the moment it starts to page (or
   somebody takes it): office hours that hold its first page hold them too.
 - `mitigate_by` and `resolve_by` run until somebody says so, whoever holds the track, through acks and snoozes.
-  `update_every` runs while somebody holds it; a note counts, and a snooze says until when nothing is to be expected.
+  `update_every` runs while somebody holds it; a note counts, and so does "still mine". A snooze says until when nothing
+  is to be expected.
 - Missed while nobody has the track, they enter its next tier at once (`resolve_by`: the last resort).
 - Missed while somebody has it: the owner is reminded and stays the owner, and a ladder of its own, `past due:TRACK`,
   pages from the owner's next tier on until somebody there acks. `update_every` does so from the second miss in a row
@@ -123,6 +124,9 @@ def get_worse(draft: Draft) -> None:
 def miss(draft: Draft, track: Track, timer: Timer) -> Reason:
     """A milestone has passed: somebody above hears of it."""
     reason = WHY[timer.kind]
+    if timer.kind is TimerKind.UPDATE_EVERY and _is_asked(draft, track):
+        expect_updates(draft, track.name)  # whether they still have it: one question at a time
+        return reason
     silences = track.silences + 1 if timer.kind is TimerKind.UPDATE_EVERY else track.silences
     track = draft.put(replace(track, silences=silences))
     body = {"milestone": timer.kind.value, "seconds": draft.open_seconds, "silences": silences, "owner": track.owner}
@@ -176,10 +180,15 @@ def _climb_past(draft: Draft, track: Track, kind: TimerKind) -> None:
             assert_never(climber.state)
 
 
+def _is_asked(draft: Draft, track: Track) -> bool:
+    """Return whether the owner of a track is being asked if it is still theirs; silence pages its tier again."""
+    return any(t.kind is TimerKind.ACK_EXPIRY and t.track == track.name for t in draft.incident.timers)
+
+
 def _set_out(draft: Draft, climber: Track, track: Track, *, to_the_top: bool) -> None:
     """Page the first tier above the owner's that has somebody else in it, else the last resort."""
     ladder = draft.ladder_of(track)
-    climber = replace(climber, tier=track.tier, top=track.tier, cycle=ladder.repeat)  # nothing below starts over
+    climber = replace(climber, tier=track.tier, top=track.tier)
     above = range(track.tier + 1, len(ladder.tiers) + 1)
     tier = next((tier for tier in above if has_somebody(draft, climber, tier)), None)
     if tier is None or to_the_top:

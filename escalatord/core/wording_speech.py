@@ -142,6 +142,8 @@ def _confidential(telling: Telling) -> tuple[str, ...]:
 
 
 def _place(telling: Telling) -> str:
+    if is_past_due(track_of(telling)):
+        return f"{speakable(what_is_past_due(telling))}."
     if telling.tier <= 1:
         return "You are first in line."
     place = ORDINALS[telling.tier - 1] if telling.tier <= len(ORDINALS) else f"number {telling.tier}"

@@ -280,6 +280,23 @@ def test_a_note_is_an_update():
     assert ("update_every", 131 * 60.0, "") in timers(mitigated.incident, "main")
 
 
+def test_one_question_at_a_time():
+    """Who is being asked whether it is still theirs is not asked for news too; the answer is an update."""
+    held_to = policy(UPDATE, ack_hold_seconds=dict.fromkeys(Severity, 1800.0))
+    world = under(held_to)
+    incident = run(None, (fired(policies=(held_to,)), T0), (Ack(person="ana", via=WEB), T0), world=world).incident
+    outcome = run(incident, (DUE, at(30)), world=world)
+    assert notices(outcome) == [("ack_question", "ana", "mail")]
+    assert (outcome.incident.main.silences, journal(outcome)) == (0, ["ack_asked"])
+    incident = run(outcome.incident, (Ack(person="ana", via=WEB), at(35)), world=world).incident
+    assert ("update_every", 65 * 60.0, "") in timers(incident, "main")
+    told = replace(held_to, ack_hold_seconds={})
+    world = under(told)
+    incident = run(None, (fired(policies=(told,)), T0), (Ack(person="ana", via=WEB), T0), world=world).incident
+    incident = run(incident, (DUE, at(30)), (DUE, at(60)), world=world).incident
+    assert incident.track(BEYOND).state is TrackState.RUNNING
+
+
 def test_a_snooze_says_when_the_next_word_comes():
     """Until its end no update is wanted, whatever is noted meanwhile; the other milestones go on."""
     incident, world = held(ALL)

@@ -161,6 +161,7 @@ CALLS = {
     "silent": "It is yours, and an update is due.",
     "not mitigated": "It is yours, and not mitigated in its time. The next tier is told.",
     "not resolved": "It is yours, and not resolved in its time. The last resort is told.",
+    "not mitigated, told": "Ana has it not mitigated in 2 hours.",
     "not resolved, told": "Ana has it not resolved in 8 hours. You are the last resort.",
     "handover": "Ana still has it, and that shift is over.",
 }
