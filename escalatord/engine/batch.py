@@ -40,6 +40,7 @@ from escalatord.engine.commands import (
     Unreachable,
 )
 from escalatord.engine.handlers import ANSWERABLE_KINDS, Due
+from escalatord.engine.relation import Place
 from escalatord.engine.surroundings import Surroundings
 from escalatord.engine.unit import Unit
 from escalatord.errors import EscalatordError, StoreUnavailableError
@@ -67,6 +68,7 @@ class Written:
 
     results: tuple[object, ...]
     changed: tuple[int, ...]
+    touched: tuple[Place, ...]
     entries: tuple[JournalEntry, ...]
     seq: int
     outbox: bool
@@ -89,6 +91,7 @@ def _joined(parts: Sequence[Written], now: datetime) -> Written:
     return Written(
         results=tuple(result for part in parts for result in part.results),
         changed=tuple(dict.fromkeys(number for part in parts for number in part.changed)),
+        touched=tuple(place for part in parts for place in part.touched),
         entries=tuple(entry for part in parts for entry in part.entries),
         seq=max((part.seq for part in parts), default=0),
         outbox=any(part.outbox for part in parts),
@@ -193,6 +196,7 @@ class Batch:
         written = Written(
             results=tuple(results),
             changed=tuple(unit.changed),
+            touched=tuple(unit.changed_alerts),
             entries=tuple(unit.journal),
             seq=seq,
             outbox=bool(unit.outbox),

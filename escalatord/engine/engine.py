@@ -33,12 +33,14 @@ from escalatord.engine.commands import (
     Changed,
     Command,
     Ingest,
+    Ingested,
     LookAtRules,
     PeopleGone,
     Remark,
     Result,
 )
 from escalatord.engine.handlers import Due
+from escalatord.engine.known import KnownBodies
 from escalatord.errors import EscalatordError, StoreUnavailableError
 from escalatord.store.store import Store
 from escalatord.store.tx import Tx
@@ -104,6 +106,7 @@ class Engine:
         self._idle_seconds = idle_seconds
         self._batch = Batch(store, ruleset, link_key)
         self.asker = Asker(self._enqueue)
+        self.known = KnownBodies()
         self._writer = thread("store-writer")
         self._reader = thread("store-reader")
         self._waiting: deque[_Waiting] = deque()
@@ -222,6 +225,7 @@ class Engine:
         gone = tuple(sorted(self.ruleset.people.keys() - ruleset.people.keys()))
         await loop.run_in_executor(self._writer, self._batch.swap, ruleset, now)
         await loop.run_in_executor(self._writer, self._batch.survey, now)
+        self.known.clear()
         await self._enqueue(Arm())
         if gone:
             await self._enqueue(PeopleGone(people=gone))
@@ -328,6 +332,7 @@ class Engine:
         return batch
 
     def _tell(self, batch: Sequence[_Waiting], written: Written) -> None:
+        self._know(batch, written)
         for waiting, result in zip(batch, written.results, strict=True):
             if isinstance(result, EscalatordError):
                 _fail(waiting.future, result)
@@ -346,6 +351,19 @@ class Engine:
                 if queue.full():
                     queue.get_nowait()
                 queue.put_nowait(news)
+
+    def _know(self, batch: Sequence[_Waiting], written: Written) -> None:
+        """Remember the bodies in which nothing was new, forget those of which something has changed."""
+        self.known.forget(written.touched)
+        at = self.clock.monotonic()
+        touched = set(written.touched)
+        for waiting, result in zip(batch, written.results, strict=True):
+            command = waiting.command
+            if not (isinstance(result, Ingested) and result.repeatable and isinstance(command, Ingest)):
+                continue
+            # one of its alerts may have been changed by a command further down in this batch
+            if command.digest and touched.isdisjoint((alert.source, alert.fingerprint) for alert in command.alerts):
+                self.known.remember(command, at)
 
     def _quarantine(self, number: int) -> None:
         """Look at an incident whose step raised again later, each time later; everybody else is on time."""
