@@ -117,6 +117,8 @@ class _Scene:
         self.span = Stretch(now, now + timedelta(days=DAYS))
         self.presence = Presence(bare_world(loaded.ruleset), self.span)
         self.told_empty: set[str] = set()
+        self.by_day_only: set[str] = set()
+        self.at_any_time: set[str] = set()
 
     def zone(self, targets: Iterable[Target]) -> str:
         """Return the zone in which to tell times about targets: that of the first schedule behind them."""
@@ -153,7 +155,12 @@ def _ladders(scene: _Scene) -> Iterator[Finding]:
         for track in policy.tracks:
             people = [tier_people(scene.presence, tier, scene.ruleset) for tier in track.tiers]
             last = at_last
-            if policy.hours is not None and always_holds(policy, track, scene.ruleset):
+            behind = schedules_behind(
+                tuple(target for tier in track.tiers for target in (*tier.page, *tier.backup)), scene.ruleset
+            )
+            by_day = policy.hours is not None and always_holds(policy, track, scene.ruleset)
+            (scene.by_day_only if by_day else scene.at_any_time).update(behind)
+            if policy.hours is not None and by_day:
                 calendar = scene.ruleset.calendars[policy.hours.calendar]
                 *people, last = [held(one, calendar, scene.span) for one in (*people, at_last)]
             yield from _track(scene, policy, track, people)
@@ -213,6 +220,8 @@ def _schedules(scene: _Scene) -> Iterator[Finding]:
             continue
         entry = scene.loaded.sections.entries["schedules"][schedule.name]
         gap = nobody(scene.presence.on_call(schedule.name), scene.span)
+        if schedule.name in scene.by_day_only - scene.at_any_time:
+            gap = None  # what it has to cover is proved of the tiers
         if gap and schedule.name not in scene.told_empty:
             say = f'nobody is on call in "{schedule.name}" {scene.when(gap, schedule.timezone)}; a backup stands in'
             yield entry.find("W047", say, fix="add when_empty: [person X] or a layer", key=True)
