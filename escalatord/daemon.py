@@ -309,9 +309,8 @@ class Daemon:
         self.metrics.prepare(ruleset)
         self.metrics.reloaded(ok=True, now=now)
         self.sender.use(ruleset, channels)
-        await self.engine.submit(Remark(kind="config_loaded", body={"hash": ruleset.hash, "before": before.hash}))
+        await self.engine.tell_loaded(before.hash)
         self.supervisor.ready(f"paging with rules {ruleset.hash[:6]}")
-        logger.info("rules loaded", rules=ruleset.hash)
         return ()
 
     async def _watch_files(self) -> None:

@@ -59,6 +59,12 @@ FAMILIES: Mapping[str, Mapping[str, Verb]] = {
             "Say what other rules would change, and for which alerts.",
             "escalatord diff rules ../new-rules --alerts rules/payloads",
         ),
+        "replay": Verb(
+            "replay:replay",
+            "Tell a recorded night again under other rules.",
+            'escalatord replay --storage.path escalatord.db --since "2026-11-20 22:00 Europe/Madrid" \\\n'
+            "      --rules ../new-rules",
+        ),
         "fmt": Verb("fmt:fmt", "Write rule files tidily, meaning untouched.", "escalatord fmt rules --check"),
         "schema": Verb("check:schema", "Print the JSON Schema of the rules.", "escalatord schema > rules.schema.json"),
     },
@@ -77,6 +83,9 @@ FAMILIES: Mapping[str, Mapping[str, Verb]] = {
         ),
         "note": Verb(
             "incident:note", "Write something into the timeline.", 'escalatord note INC-142 "rolling back 4.2"'
+        ),
+        "mitigated": Verb(
+            "incident:mitigated", "Say that the harm is stopped.", 'escalatord mitigated INC-142 "rolled back 4.2"'
         ),
         "resolve": Verb("incident:resolve", "Say that it is over.", "escalatord resolve INC-142"),
         "raise": Verb(
@@ -125,6 +134,11 @@ FAMILIES: Mapping[str, Mapping[str, Verb]] = {
         ),
     },
     "Keep it": {
+        "rebase": Verb(
+            "incident:rebase",
+            "Move incidents onto the rules in force.",
+            "escalatord rebase INC-142\n  escalatord rebase --all",
+        ),
         "catalog": Verb(
             "catalog:catalog",
             "Take services over from Backstage or a table.",

@@ -33,6 +33,8 @@ NOTHING_CHANGED: Mapping[str, str] = {
     "no_such_track": "It has no such track; tracks: {tracks}.",
     "duplicate": "That was said before.",
     "person_removed": "That person is no longer in the rules.",
+    "already_mitigated": "That was said before.",
+    "same_policy": "It follows the rules in force already.",
 }
 DONE: Mapping[str, str] = {
     "acknowledged": "acknowledged by {owner}",
@@ -46,6 +48,8 @@ DONE: Mapping[str, str] = {
     "passed_on": "passed on; paging now: {paging}",
     "manual": "next tier paged: {paging}",
     "noted": "noted",
+    "mitigated": "mitigated; those who were paged because it was not are told",
+    "rebased": "moved onto the rules in force; its timeline says what changed",
     "resolved": "resolved",
     "opened": "opened; paging now: {paging}",
 }
@@ -127,6 +131,11 @@ def state_words(incident: Incident) -> str:
         return (
             f"{incident['acknowledged_by']} has it since {output.clock(incident['acknowledged_at'])}{via}, "
             f"{_lasted(incident, 'acknowledged_at')} after it opened"
+        )
+    if incident.get("held_until"):
+        until = output.clock(incident["held_until"], day=True)
+        return (
+            f"held until {until} by hours of policy {incident['policy']}; nobody is paged before, unless it gets worse"
         )
     return f"nobody has acknowledged it; tier {incident['tier']} is paged: {', '.join(incident['paging']) or 'nobody'}"
 
@@ -214,6 +223,34 @@ def note(*, incident: str, text: str, done: str | None, person: str | None, clie
     """Write TEXT into the timeline of INCIDENT."""
     content = {"text": text} | ({"done": done} if done else {})
     answer(client, incident, "note", content, person=person, as_json=as_json)
+
+
+@click.command()
+@click.argument("incident")
+@click.argument("text", default="")
+@speaking
+def mitigated(incident: str, text: str, person: str | None, client: Client, as_json: bool) -> None:
+    """Say that the harm of INCIDENT is stopped, though it is not over; TEXT says how."""
+    answer(client, incident, "mitigated", {"text": text}, person=person, as_json=as_json)
+
+
+@click.command()
+@click.argument("incident", required=False)
+@click.option("--all", "everything", is_flag=True, help="Every open incident that follows other rules.")
+@speaking
+def rebase(incident: str | None, everything: bool, person: str | None, client: Client, as_json: bool) -> None:
+    """Move INCIDENT onto the policies of the rules in force. No deadline becomes later, and no track is lost."""
+    if (incident is None) == (not everything):
+        raise click.UsageError("Say which: INC-142, or --all.")
+    if incident is not None:
+        answer(client, incident, "rebase", {}, person=person, as_json=as_json)
+        return
+    content = client.post("/api/v1/rebase", _spoken({}, person)).content
+    if as_json:
+        output.say_json(content)
+    else:
+        moved = ", ".join(content["moved"]) or "no incident: all of them follow the rules in force"
+        output.say(output.clean(f"moved onto rules {str(content['rules'])[:6]}: {moved}"))
 
 
 @click.command()

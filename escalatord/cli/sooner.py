@@ -21,6 +21,7 @@ LEFT_BECAUSE: Mapping[str, str] = {
     "passed_on": "it was passed on",
     "manual": "somebody paged the next tier by hand",
     "nobody_on_call": "nobody was on call there",
+    "milestone": "a milestone was missed",
 }
 
 Incident: TypeAlias = Mapping[str, Any]
@@ -90,6 +91,9 @@ def _before_it_opened(incident: Incident) -> Iterator[str]:
 
 
 def _first_page(incident: Incident) -> Iterator[str]:
+    if incident.get("held_until"):
+        yield f"held until {output.clock(incident['held_until'], day=True)} by hours of policy {incident['policy']}"
+        return
     sent = output.seconds_between(incident["opened_at"], incident.get("first_paged_at"))
     if sent is None:
         yield "no provider has taken a page yet"
@@ -103,6 +107,8 @@ def _tiers(incident: Incident) -> Iterator[str]:
     told = 0
     for entry in incident["timeline"]:
         body = entry.get("body") or {}
+        if entry["kind"] == "held":
+            yield entry["say"][0].lower() + entry["say"][1:]
         if entry["kind"] not in ("tier_entered", "tier_repaged"):
             continue
         track = str(body.get("track", ""))

@@ -26,6 +26,8 @@ from escalatord.core.policy import (
     Compliance,
     ContactPlan,
     LastResort,
+    Milestones,
+    OfficeHours,
     PlanStep,
     Policy,
     Prefer,
@@ -120,6 +122,8 @@ def _policy(entry: Entry, plans: Mapping[str, ContactPlan]) -> Policy:
         confidential=part.class_ == "confidential",
         stand_down=part.on_resolve == "stand_down",
         never=frozenset(part.never),
+        milestones=_milestones(part),
+        hours=_hours(part),
     )
     return replace(policy, hash=content_hash(policy))
 
@@ -170,6 +174,24 @@ def _ack_holds(part: PolicyPart) -> dict[Severity, float]:
         return {}
     holds = {severity: getattr(part.ack_holds, severity.value) or part.ack_holds.default for severity in SEVERITIES}
     return {severity: seconds for severity, seconds in holds.items() if seconds is not None}
+
+
+def _milestones(part: PolicyPart) -> Milestones | None:
+    given = part.milestones
+    if given is None:
+        return None
+    return Milestones(
+        mitigate_by_seconds=given.mitigate_by,
+        update_every_seconds=given.update_every,
+        resolve_by_seconds=given.resolve_by,
+    )
+
+
+def _hours(part: PolicyPart) -> OfficeHours | None:
+    given = part.hours
+    if given is None:
+        return None
+    return OfficeHours(calendar=given.calendar, unless=Severity(given.unless) if given.unless else None)
 
 
 def _compliance(part: PolicyPart) -> Compliance | None:

@@ -97,6 +97,10 @@ CODES: Mapping[str, Code] = {
     "W082": Code("a window that never closes", "What it mutes is never looked at again."),
     "W083": Code("a label that its cause does not have", "Without the label the inhibition mutes nothing."),
     "W084": Code("a window that a statutory clock passes through", "What starts a compliance track is never muted."),
+    "W092": Code("a milestone out of turn", "It comes too soon, or after another one that says more."),
+    "W093": Code("critical incidents are held", "Outside office hours nobody is paged for them."),
+    "W094": Code("hours that never begin", "Nothing can wait for them, so pages go out at any time."),
+    "W095": Code("milestones that watch nothing", "Compliance tracks have their own clock."),
 }
 
 

@@ -20,7 +20,9 @@ from escalatord.core.policy import Policy, Target, TrackPolicy
 from escalatord.core.presence import People, Pieces, Presence, Stretch, schedules_behind
 from escalatord.core.proof import (
     Times,
+    always_holds,
     bare_world,
+    held,
     idle,
     last_resort_people,
     lost_authority,
@@ -28,6 +30,7 @@ from escalatord.core.proof import (
     nobody_anywhere,
     repeated,
     tier_people,
+    waiting,
 )
 from escalatord.core.roster import resolve
 from escalatord.core.unanswered import NEVER
@@ -80,6 +83,7 @@ def prove(loaded: Loaded, now: datetime) -> Proof:
         claims.append(f"no rule hides an exception ({shown} of {count} tried by an alert)")
         if loaded.ruleset.suppress:
             claims.append("no silence, window or inhibition holds back an exception (each was tried under all of them)")
+    claims += _held_claims(scene)
     claims.append(f"the times above, by {worst.climbs} simulated incidents that nobody acks")
     return Proof(
         findings=tuple(found),
@@ -88,6 +92,24 @@ def prove(loaded: Loaded, now: datetime) -> Proof:
         table=tuple(_rows(scene, cases)),
         span=scene.span,
     )
+
+
+def _held_claims(scene: "_Scene") -> Iterator[str]:
+    """Yield which pages wait for office hours, and for how long at most."""
+    for policy in scene.ruleset.policies.values():
+        hours = policy.hours
+        calendar = scene.ruleset.calendars.get(hours.calendar) if hours else None
+        waits = waiting(calendar, scene.span) if calendar else ()
+        if hours is None or calendar is None or not waits:
+            continue
+        longest = max(waits, key=lambda wait: wait.end - wait.start)
+        start, end = (format_local(at, calendar.timezone, Style.DATE) for at in longest)
+        wait = format_duration((longest.end - longest.start).total_seconds())
+        which = f" below {hours.unless}" if hours.unless else ""
+        yield (
+            f'incidents of "{policy.name}"{which} are held outside calendar {calendar.name}, for {wait} at most '
+            f"({start}{TO}{end} {calendar.timezone})"
+        )
 
 
 class _Scene:
@@ -99,6 +121,8 @@ class _Scene:
         self.span = Stretch(now, now + timedelta(days=DAYS))
         self.presence = Presence(bare_world(loaded.ruleset), self.span)
         self.told_empty: set[str] = set()
+        self.by_day_only: set[str] = set()
+        self.at_any_time: set[str] = set()
 
     def zone(self, targets: Iterable[Target]) -> str:
         """Return the zone in which to tell times about targets: that of the first schedule behind them."""
@@ -126,14 +150,25 @@ def _ladders(scene: _Scene) -> Iterator[Finding]:
     for policy in scene.ruleset.policies.values():
         resort = policy.last_resort
         at_last = last_resort_people(scene.presence, policy, scene.ruleset)
+        if policy.hours is not None and all(always_holds(policy, track, scene.ruleset) for track in policy.tracks):
+            at_last = held(at_last, scene.ruleset.calendars[policy.hours.calendar], scene.span)
         empty = nobody(at_last, scene.span)
         if empty:
             what = f'the last resort of "{policy.name}"'
             yield _empty(scene, policy, what, ("last_resort",), (resort.page, empty, FIX_LAST))
         for track in policy.tracks:
             people = [tier_people(scene.presence, tier, scene.ruleset) for tier in track.tiers]
+            last = at_last
+            behind = schedules_behind(
+                tuple(target for tier in track.tiers for target in (*tier.page, *tier.backup)), scene.ruleset
+            )
+            by_day = policy.hours is not None and always_holds(policy, track, scene.ruleset)
+            (scene.by_day_only if by_day else scene.at_any_time).update(behind)
+            if policy.hours is not None and by_day:
+                calendar = scene.ruleset.calendars[policy.hours.calendar]
+                *people, last = [held(one, calendar, scene.span) for one in (*people, at_last)]
             yield from _track(scene, policy, track, people)
-            nowhere = nobody_anywhere([*people, at_last], scene.span)
+            nowhere = nobody_anywhere([*people, last], scene.span)
             if nowhere:
                 zone = scene.zone(target for tier in track.tiers for target in tier.page)
                 say = f'"{policy.name}" {track.name} ends in nobody {scene.when(nowhere, zone)}'
@@ -201,6 +236,8 @@ def _schedules(scene: _Scene) -> Iterator[Finding]:
             continue
         entry = scene.loaded.sections.entries["schedules"][schedule.name]
         gap = nobody(scene.presence.on_call(schedule.name), scene.span)
+        if schedule.name in scene.by_day_only - scene.at_any_time:
+            gap = None  # what it has to cover is proved of the tiers
         if gap and schedule.name not in scene.told_empty:
             say = f'nobody is on call in "{schedule.name}" {scene.when(gap, schedule.timezone)}; a backup stands in'
             yield entry.find("W047", say, fix="add when_empty: [person X] or a layer", key=True)
@@ -262,7 +299,10 @@ def _rows(scene: _Scene, cases: Iterable[WorstCase]) -> Iterator[Row]:
                 target for tier in scene.ruleset.policies[policy].track(track).tiers for target in tier.page
             )
             second += f" ({format_local(working.second_at, zone, Style.DATE)})"
-        row = (_seconds(worst.first), second, _seconds(worst.last_resort), _dead(alike))
+        first = _seconds(worst.first)
+        if working.held_seconds:
+            first += f", held up to {format_duration(working.held_seconds)}"
+        row = (first, second, _seconds(worst.last_resort), _dead(alike))
         figures.setdefault((policy, track), {}).setdefault(row, []).extend(severities)
     for (policy, track), rows in figures.items():
         for row, words in reversed(rows.items()):
@@ -281,6 +321,7 @@ def as_mapping(proof: Proof) -> Mapping[str, object]:
                 "track": case.track,
                 "severities": [severity.value for severity in case.severities],
                 "dead": case.outage.name or None,
+                "held_seconds_max": case.held_seconds,
                 "first_human_seconds": _number(case.worst.first),
                 "first_human_opened_at": case.first_at.isoformat(),
                 "second_human_seconds": _number(case.worst.second),

@@ -2,8 +2,9 @@
 
 Errors: E031 a plan step never runs · E032 a reminder comes too late · E033 a person cannot be reached at all · E034
 there is no such tier · E036 a role names itself. Warnings: W041 a source without credentials · W042 a review is due ·
-W043 nothing uses it · W046 a plan that does not reach somebody. (W044 a secret in the rules and W045 an unlikely number
-are found while loading; filters, personal plans and owners of reviews by `choices`.)
+W043 nothing uses it · W046 a plan that does not reach somebody · W092 to W095 milestones and office hours (`holding`).
+(W044 a secret in the rules and W045 an unlikely number are found while loading; filters, personal plans and owners of
+reviews by `choices`, suppressions by `suppressions`.)
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,6 +14,7 @@ from datetime import date, datetime
 from escalatord.config import suppressions
 from escalatord.config.choices import choices
 from escalatord.config.criteria import compared
+from escalatord.config.holding import holding
 from escalatord.config.load import Loaded, in_order
 from escalatord.config.references import default_plan
 from escalatord.core.alert import SEVERITIES
@@ -60,6 +62,7 @@ def lint(loaded: Loaded, now: datetime) -> tuple[Finding, ...]:
         *_unused(loaded),
         *suppressions.doubts(loaded.sections, loaded.ruleset, now),
         *choices(loaded),
+        *holding(loaded, now),
     ]
     return tuple(sorted(found, key=in_order))
 

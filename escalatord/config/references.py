@@ -137,6 +137,7 @@ def _policy(part: Any) -> _Found:
             yield from _named(tier.template, "templates", *at, "template")
     for word in part.when.model_fields_set if part.when else ():
         yield from _named(getattr(part.when, word).plan, "contact_plans", "when", word, "plan")
+    yield from _named(part.hours.calendar if part.hours else None, "calendars", "hours", "calendar")
     yield from _targets(part.last_resort.page, "last_resort", "page")
     yield from _named(part.last_resort.plan, "contact_plans", "last_resort", "plan")
 

@@ -130,6 +130,28 @@ class CompliancePart(Part):
     remind: list[Window] = Field([], max_length=CONDITIONS_MAX)
 
 
+class MilestonesPart(Part):
+    """What whoever acked is held to; each escalates by itself."""
+
+    mitigate_by: Window | None = Field(None, description="somebody says that the harm is stopped, or it is over: 2h")
+    update_every: Window | None = Field(None, description="somebody writes a note while it is acked: 30m")
+    resolve_by: Window | None = Field(None, description="it is over: 8h")
+
+    @model_validator(mode="after")
+    def _some(self) -> "MilestonesPart":
+        if not self.model_fields_set:
+            raise refuse("E012", "no milestone is given", "write mitigate_by, update_every or resolve_by")
+        return self
+
+
+class HoursPart(Part):
+    """When its pages go out; those of exceptions and compliance tracks always do."""
+
+    calendar: Name = Field(description="a key under `calendars`: its working hours")
+    outside: Literal["hold"] = Field("hold", description="pages wait for the next start of these hours")
+    unless: SeverityFrom | None = Field(None, description="severity >= critical: those go out at once")
+
+
 class PolicyPart(Part):
     """Everything about who and when for one kind of trouble."""
 
@@ -138,6 +160,8 @@ class PolicyPart(Part):
     when: WhensPart | None = None
     last_resort: LastResortPart = Field(description="who is paged again and again once every tier has failed")
     ack_holds: AckHoldsPart | None = None
+    milestones: MilestonesPart | None = Field(None, description="what whoever acked is held to")
+    hours: HoursPart | None = Field(None, description="outside office hours pages wait for their next start")
     compliance: CompliancePart | None = None
     never: list[Literal["snooze", "bundle", "auto_resolve"]] = Field([], description="what must not happen to it")
     class_: Literal["confidential"] | None = Field(None, alias="class", description="no alert text leaves the house")

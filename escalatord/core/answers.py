@@ -10,10 +10,12 @@ changes only by taking over.
 
 from datetime import timedelta
 
+from escalatord.core import hours, milestones
 from escalatord.core.climb import climb, climb_if_unreached, enter_again
 from escalatord.core.draft import Draft
 from escalatord.core.ending import close
 from escalatord.core.events import Ack, Note, PageNext, PassOn, Resolve, Snooze, Unack
+from escalatord.core.handover import watch_shift
 from escalatord.core.incident import Cause, NoticeKind, Reason, State, TimerKind, Track, TrackState
 from escalatord.core.paging import page_more, plan_channels
 from escalatord.core.policy import NEED_FIRST, Target, TargetKind
@@ -23,6 +25,7 @@ from escalatord.core.tasks import finish
 from escalatord.core.values import replace
 
 CLIMBING = (TrackState.RUNNING, TrackState.LAST_RESORT)
+HOLDS = (TimerKind.ACK_QUESTION, TimerKind.ACK_EXPIRY, TimerKind.SNOOZE_END)
 SNOOZE_SECONDS_MIN = 60.0
 SNOOZE_SECONDS_MAX = 7 * 86400.0
 
@@ -65,7 +68,11 @@ def _take(draft: Draft, track: Track, event: Ack | Snooze, kind: TimerKind, seco
     owned = _hold(draft, counted, event, kind, seconds)
     snoozed = isinstance(event, Snooze)
     draft.tell_those_told(NoticeKind.ACKED, owned, Reason.SNOOZED if snoozed else Reason.ACKNOWLEDGED, event.person)
-    until = {"hold_seconds": seconds, "hold_until": (draft.now + timedelta(seconds=seconds)).isoformat()}
+    until = {
+        "held_seconds": owned.held_seconds,
+        "hold_seconds": seconds,
+        "hold_until": (draft.now + timedelta(seconds=seconds)).isoformat(),
+    }
     reason = Reason.ACKNOWLEDGED_LATE if late else Reason.ACKNOWLEDGED
     draft.record("acknowledged", reason, owned, event.person, {**body, **until})
     return reason
@@ -100,19 +107,24 @@ def _already(draft: Draft, track: Track, event: Ack) -> Reason:
     holds = {timer.kind for timer in draft.incident.timers if timer.track == track.name}
     if track.owner == event.person:
         if TimerKind.ACK_EXPIRY in holds:
-            draft.disarm(track.name)
+            hold = hold_once_more_seconds(draft, track)
+            draft.disarm(track.name, HOLDS)
             draft.arm(TimerKind.ACK_QUESTION, hold, track.name)
             draft.record("ack_extended", Reason.ACK_EXTENDED, track, event.person, {"hold_seconds": hold})
+            milestones.hear_update(draft)
             return Reason.ACK_EXTENDED
         draft.record("ack_duplicate", Reason.ALREADY_YOURS, track, event.person, {"via": event.via.value})
         return Reason.ALREADY_YOURS
-    if event.take_over:
+    if event.take_over or event.person in track.heirs:
         before = track.owner
         acks = tuple(dict.fromkeys((event.person, *track.acks)))
-        track = draft.put(replace(track, owner=event.person, acks=acks, acked_at=draft.now, acked_via=event.via))
+        mine = replace(track, owner=event.person, acks=acks, acked_at=draft.now, acked_via=event.via, heirs=())
+        track = draft.put(mine)
         if TimerKind.SNOOZE_END not in holds:
-            draft.disarm(track.name)
+            draft.disarm(track.name, HOLDS)
             draft.arm(TimerKind.ACK_QUESTION, hold, track.name)
+        draft.disarm(track.name, (TimerKind.SHIFT_END,))
+        watch_shift(draft, track)
         _own_incident(draft, track)
         draft.tell_those_told(NoticeKind.ACKED, track, Reason.TAKEN_OVER, spare=event.person)
         draft.record("taken_over", Reason.TAKEN_OVER, track, event.person, {"from": before})
@@ -218,6 +230,7 @@ def note(draft: Draft, event: Note) -> Reason:
     done = finish(draft, event.done, event.person)
     body = {"text": event.text} | ({"done": [action.value for action in done]} if done else {})
     draft.record("noted", Reason.NOTED, person=event.person, body=body)
+    milestones.hear_update(draft)
     return Reason.NOTED
 
 
@@ -232,6 +245,12 @@ def resolve(draft: Draft, event: Resolve) -> Reason:
         return Reason.RESOLVE_NEEDS_DECISION
     close(draft, by=event.person, decision=event.decision.strip())
     return Reason.RESOLVED
+
+
+def hold_once_more_seconds(draft: Draft, track: Track) -> float:
+    """Return for how long an ack holds that its owner keeps."""
+    kept = (draft.now - track.acked_at).total_seconds() if track.acked_at is not None else 0.0
+    return draft.policy_of(track).next_hold(draft.incident.severity, kept)
 
 
 def reopen(draft: Draft, track: str) -> None:
@@ -249,7 +268,8 @@ def reopen(draft: Draft, track: str) -> None:
 def _meant(draft: Draft, person: str, name: str, state: TrackState | None = None) -> Track | None:
     tracks = draft.incident.tracks
     if name:
-        return draft.incident.track(name)
+        named = draft.incident.track(name)
+        return named and milestones.spoken_of(draft.incident, named)
     if state is not None:
         held = [track for track in tracks if track.state is state]
         return next((track for track in held if track.owner == person), held[0] if held else None)
@@ -270,6 +290,8 @@ def _released(track: Track) -> Track:
 
 def _hold(draft: Draft, track: Track, event: Ack | Snooze, kind: TimerKind, seconds: float) -> Track:
     """Put the track into a human's hands: no deadlines but the end of the hold, nothing unsent goes out."""
+    if track.state is TrackState.HELD:  # its first page waits for office hours: it is taken at the tier it would be at
+        track = replace(hours.released(track, draft.now), tier=max(1, track.tier))
     draft.disarm(track.name)
     acks = track.acks or (event.person,)
     owned = draft.put(
@@ -285,6 +307,10 @@ def _hold(draft: Draft, track: Track, event: Ack | Snooze, kind: TimerKind, seco
     )
     draft.arm(kind, seconds, track.name)
     draft.withdraw(track.name)
+    milestones.begin(draft, track.name)
+    milestones.expect_updates(draft, track.name)
+    watch_shift(draft, owned)
+    owned = draft.track(track.name)
     _own_incident(draft, owned)
     return owned
 

@@ -37,12 +37,12 @@ class Chosen:
         return found
 
 
-def choose(draft: Draft, tier: Tier, channels: Sequence[str]) -> Chosen:
-    """Return whom a tier pages now by a plan of `channels`."""
-    found = resolve(tier.page, draft.world, draft.now, channels)
+def choose(draft: Draft, tier: Tier, channels: Sequence[str], spared: str = "") -> Chosen:
+    """Return whom a tier pages now by a plan of `channels`; not the one whose own delay it climbs for (`spared`)."""
+    found = _spare(resolve(tier.page, draft.world, draft.now, channels), spared)
     rejected = found.rejected
     if not found.people and tier.backup:
-        found = resolve(tier.backup, draft.world, draft.now, channels)
+        found = _spare(resolve(tier.backup, draft.world, draft.now, channels), spared)
         rejected = tuple(dict.fromkeys((*rejected, *found.rejected)))
     return _picked(draft, tier, Resolved(people=found.people, rejected=rejected))
 
@@ -52,7 +52,7 @@ def stand_ins(draft: Draft, track: Track, tier: Tier, channels: Sequence[str]) -
     if tier.prefer is None:
         return ()
     tried = {page.person for page in track.pages}
-    chosen = choose(draft, tier, channels)
+    chosen = choose(draft, tier, channels, track.spared)
     return tuple(one for one in (*chosen.people, *chosen.others) if one.person not in tried)[: tier.pick]
 
 
@@ -66,6 +66,12 @@ def by_own_plan(draft: Draft, candidate: Candidate, plan: ContactPlan) -> Candid
     usable = {spec.name for spec in draft.usable_by(candidate.person)}
     channels = tuple(name for name in channels_of(steps) if name in usable)
     return replace(candidate, plan=steps, channels=channels or candidate.channels)
+
+
+def _spare(found: Resolved, spared: str) -> Resolved:
+    if not spared:
+        return found
+    return replace(found, people=tuple(one for one in found.people if one.person != spared))
 
 
 def _picked(draft: Draft, tier: Tier, found: Resolved) -> Chosen:

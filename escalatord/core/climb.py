@@ -7,11 +7,13 @@
   Accepted without a receipt in time is not reached.
 - Paging the same people again takes back what is still unsent, so that a slow provider does not deliver it twice.
 - A last resort that nothing carried is tried again soon, not after its whole period.
+- Outside the office hours of its policy a tier is not entered but waited for (see `hours`).
 - Nobody left anywhere: the policy's owner, else every reachable person. No path ends silently.
 """
 
 from datetime import datetime
 
+from escalatord.core import hours
 from escalatord.core.choosing import Chosen, choose, stand_ins
 from escalatord.core.draft import Draft
 from escalatord.core.incident import (
@@ -20,6 +22,7 @@ from escalatord.core.incident import (
     Page,
     Reason,
     StepProgress,
+    Timer,
     TimerKind,
     Track,
     TrackState,
@@ -49,19 +52,24 @@ UNHEARD_AGAIN_SECONDS = 60.0
 def climb(draft: Draft, track: Track, reason: Reason) -> None:
     """Leave the track's tier for the next one that has somebody, or for the last resort."""
     if track.state is TrackState.LAST_RESORT:
-        last_resort(draft, track, reason)
+        _last_resort_again(draft, track, reason)
     else:
         enter(draft, track, track.tier + 1, reason)
 
 
 def enter(draft: Draft, track: Track, tier: int, reason: Reason) -> None:
-    """Enter `tier` of a track, or the first after it that has somebody."""
+    """Enter `tier` of a track, or the first after it that has somebody; outside office hours, when they begin."""
+    until = hours.waits_until(draft, track, reason)
+    if until is not None:
+        hours.hold(draft, track, tier, until, reason)
+        return
     tiers = draft.ladder_of(track).tiers
     came_from = track.tier
     cycle, skipped = track.cycle, 0
     while True:
         if tier > len(tiers):
-            if cycle >= draft.ladder_of(track).repeat or skipped >= len(tiers):
+            # what climbs for somebody's delay has no business below them
+            if track.spared or cycle >= draft.ladder_of(track).repeat or skipped >= len(tiers):
                 draft.record("exhausted", Reason.EXHAUSTED, track)
                 last_resort(draft, replace(track, cycle=cycle), Reason.EXHAUSTED)
                 return
@@ -100,7 +108,7 @@ def enter_all(draft: Draft, track: Track, reason: Reason) -> None:
 def enter_again(draft: Draft, track: Track, reason: Reason) -> None:
     """Page the present tier once more (an ack ended, was taken back, or things got worse); it never adds time."""
     if track.state is TrackState.LAST_RESORT:
-        last_resort(draft, track, reason)
+        _last_resort_again(draft, track, reason)
         return
     deadline = draft.deadline_of(track.name)
     draft.withdraw(track.name)
@@ -111,7 +119,11 @@ def enter_again(draft: Draft, track: Track, reason: Reason) -> None:
 
 
 def page_owner_again(draft: Draft, track: Track, reason: Reason) -> None:
-    """Page the one who acked; the tier's window runs again, then the next tier follows."""
+    """Page the one who acked; the tier's window runs again, then the next tier follows. Office hours may hold it."""
+    until = hours.waits_until(draft, track, reason)
+    if until is not None:
+        hours.hold_owner(draft, track, until, reason)
+        return
     plan = draft.plan_of(replace(track, state=TrackState.RUNNING))
     found = resolve((Target(TargetKind.PERSON, track.owner),), draft.world, draft.now, plan_channels(plan)).people
     moved = replace(track, state=TrackState.RUNNING)
@@ -206,6 +218,11 @@ def send_step(draft: Draft, track: Track, person: str, index: int) -> None:
     send(draft, track, (person, index), chosen, Reason.PLAN_STEP)
 
 
+def has_somebody(draft: Draft, track: Track, tier: int) -> bool:
+    """Return whether anybody in a tier can be paged, whom the track does not spare."""
+    return bool(_people_of(draft, track, tier)[0].people)
+
+
 def anybody(draft: Draft, track: Track) -> tuple[Candidate, ...]:
     """Return the last resort's people, else the policy's owner, else everyone who can be reached."""
     policy = draft.policy_of(track)
@@ -214,11 +231,21 @@ def anybody(draft: Draft, track: Track) -> tuple[Candidate, ...]:
     for targets in (policy.last_resort.page, (policy.owner,) if policy.owner else (), everyone):
         found = resolve(targets, draft.world, draft.now, channels).people
         if found:
-            return found
+            return _spare(track, found) or found
     return ()
 
 
 # ------------------------------------------------------------------------------------------------------- private
+
+
+def _last_resort_again(draft: Draft, track: Track, reason: Reason) -> None:
+    """Page the last resort once more, at the start of the office hours when it is not to be paged outside them."""
+    until = hours.waits_until(draft, track, reason)
+    if until is None:
+        last_resort(draft, track, reason)
+        return
+    draft.disarm(track.name, (TimerKind.LAST_RESORT,))
+    hours.put_off(draft, track, Timer(kind=TimerKind.LAST_RESORT, at=draft.now, track=track.name), until)
 
 
 def _retry_last_resort_soon(draft: Draft, track: Track) -> None:
@@ -235,14 +262,21 @@ def _people_of(draft: Draft, track: Track, tier: int, by_plan_of: int = 0) -> tu
     """Return who of a tier can be reached by its plan (or that of another tier), and its targets in words."""
     rung = draft.ladder_of(track).tiers[tier - 1]
     channels = plan_channels(draft.plan_of(replace(track, tier=by_plan_of or tier, state=TrackState.RUNNING)))
-    return choose(draft, rung, channels), ", ".join(map(str, (*rung.page, *rung.backup)))
+    return choose(draft, rung, channels, track.spared), ", ".join(map(str, (*rung.page, *rung.backup)))
+
+
+def _spare(track: Track, people: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    """Return whom a track pages: not the one whose own delay it climbs for."""
+    return tuple(one for one in people if one.person != track.spared) if track.spared else people
 
 
 def _entered(track: Track, now: datetime) -> Track:
     """Return the track at the beginning of a new epoch, in nobody's hands."""
     left_early = track.acks if not track.owner else ()
     helping = tuple(dict.fromkeys((*track.helping, *left_early)))
-    fresh = replace(track, epoch=track.epoch + 1, entered_at=now, need=NEED_FIRST, acks=(), helping=helping)
+    fresh = hours.released(track, now)
+    fresh = replace(fresh, epoch=track.epoch + 1, entered_at=now, heirs=(), silences=0)
+    fresh = replace(fresh, need=NEED_FIRST, acks=(), helping=helping)
     return replace(fresh, owner="", acked_at=None, acked_via=None, acked_tier=0)
 
 
@@ -262,7 +296,7 @@ def _settle_in(draft: Draft, track: Track, chosen: Chosen, reason: Reason, came_
     if posted:
         draft.refresh_rooms(track, reason)
     draft.record(
-        "tier_repaged" if reason in REPAGED else "tier_entered",
+        "tier_repaged" if reason in REPAGED and not first else "tier_entered",
         reason,
         track,
         body={
@@ -274,6 +308,7 @@ def _settle_in(draft: Draft, track: Track, chosen: Chosen, reason: Reason, came_
             "people": [page.person for page in track.pages],
             "targets": [page.target for page in track.pages],
             "within_seconds": window,
+            "held_seconds": track.held_seconds,
             "late": draft.late,
             "lateness_seconds": draft.lateness_seconds,
             **chosen.facts,

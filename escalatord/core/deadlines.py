@@ -1,23 +1,43 @@
 """What happens when a deadline passes.
 
 A deadline that moves its track (window over, hold over, last resort again) takes the track's other due deadlines with
-it: after a gap there is one page at the present tier, marked late, and no burst.
+it: after a gap there is one page at the present tier, marked late, and no burst. What passes outside the office hours
+of its policy is put off to their start.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import assert_never
 
+from escalatord.core import hours, milestones
 from escalatord.core.answers import reopen
-from escalatord.core.climb import anybody, climb, enter_again, go_on, last_resort, send_step
+from escalatord.core.climb import (
+    anybody,
+    climb,
+    enter,
+    enter_again,
+    go_on,
+    last_resort,
+    page_owner_again,
+    send_step,
+)
 from escalatord.core.draft import Draft
 from escalatord.core.ending import close
-from escalatord.core.incident import NoticeKind, Reason, Timer, TimerKind, Track, TrackState
+from escalatord.core.handover import end_shift
+from escalatord.core.incident import Incident, NoticeKind, Reason, Timer, TimerKind, Track, TrackState
 from escalatord.core.policy import ACK_QUESTION_SECONDS
 from escalatord.core.retry import FAILED
 from escalatord.core.roster import ChannelKind
 from escalatord.core.values import replace
 
-MOVES_TRACK = (TimerKind.TIER_DEADLINE, TimerKind.ACK_EXPIRY, TimerKind.SNOOZE_END, TimerKind.LAST_RESORT)
+MOVES_TRACK = (
+    TimerKind.HOURS_START,
+    TimerKind.TIER_DEADLINE,
+    TimerKind.ACK_EXPIRY,
+    TimerKind.SNOOZE_END,
+    TimerKind.LAST_RESORT,
+)
+STALE_SECONDS = 7 * 86400.0
+"""An owner of what has been firing for so long is asked whether it is stale."""
 SAID_ONCE = (TimerKind.REMINDER, TimerKind.STATUTORY)
 CALLS = (ChannelKind.CALL,)
 NOT_CALLS = tuple(kind for kind in ChannelKind if kind not in CALLS)
@@ -37,11 +57,27 @@ def pass_by(draft: Draft) -> Reason:
             continue  # a move of its track, or a step pulled forward, has taken it along
         draft.lateness_seconds = (draft.now - timer.at).total_seconds()
         _clear(draft, timer)
+        until = None if timer.kind in hours.AT_ANY_HOUR else hours.waits_until(draft, draft.track(timer.track))
+        if until is not None:
+            reasons.append(hours.put_off(draft, draft.track(timer.track), timer, until))
+            continue
         if timer.kind in SAID_ONCE and (timer.track, timer.kind) in said:
             continue  # several reminders at once are one
         said.add((timer.track, timer.kind))
         reasons.append(_fire(draft, timer))
     return reasons[0]
+
+
+def look_at_hours(draft: Draft) -> Reason:
+    """Let what waits for office hours wait for those of the calendar as it is now; NOT_DUE when that is the same."""
+    moved = False
+    for timer in [t for t in draft.incident.timers if t.kind is TimerKind.HOURS_START]:
+        until = hours.waits_until(draft, draft.track(timer.track)) or draft.now
+        if until != timer.at:
+            moved = True
+            _clear(draft, timer)
+            draft.arm_at(timer.kind, until, timer.track, timer.subject)
+    return Reason.HELD if moved else Reason.NOT_DUE
 
 
 def _fire(draft: Draft, timer: Timer) -> Reason:
@@ -50,12 +86,8 @@ def _fire(draft: Draft, timer: Timer) -> Reason:
         return Reason.RECOVERED
     track = draft.track(timer.track)
     match timer.kind:
-        case TimerKind.TIER_DEADLINE:
-            climb(draft, track, Reason.TIMEOUT)
-            return Reason.TIMEOUT
-        case TimerKind.LAST_RESORT:
-            last_resort(draft, track, Reason.LAST_RESORT_REPEATED)
-            return Reason.LAST_RESORT_REPEATED
+        case TimerKind.TIER_DEADLINE | TimerKind.LAST_RESORT:
+            return _go_up(draft, track, timer)
         case TimerKind.ACK_QUESTION:
             return _ask(draft, track)
         case TimerKind.ACK_EXPIRY:
@@ -72,8 +104,23 @@ def _fire(draft: Draft, timer: Timer) -> Reason:
             return _miss_receipt(draft, track, timer.subject)
         case TimerKind.STATUTORY:
             return _statutory(draft, track, timer)
+        case TimerKind.HOURS_START:
+            return _open_doors(draft, track, timer)
+        case TimerKind.MITIGATE_BY | TimerKind.UPDATE_EVERY | TimerKind.RESOLVE_BY:
+            return milestones.miss(draft, track, timer)
+        case TimerKind.SHIFT_END:
+            return end_shift(draft, track, timer)
         case _:
             assert_never(timer.kind)
+
+
+def _go_up(draft: Draft, track: Track, timer: Timer) -> Reason:
+    """Nobody acked within the tier's window, or for as long as the last resort waits."""
+    if timer.kind is TimerKind.TIER_DEADLINE:
+        climb(draft, track, Reason.TIMEOUT)
+        return Reason.TIMEOUT
+    last_resort(draft, track, Reason.LAST_RESORT_REPEATED)
+    return Reason.LAST_RESORT_REPEATED
 
 
 def _clear(draft: Draft, timer: Timer) -> None:
@@ -82,14 +129,35 @@ def _clear(draft: Draft, timer: Timer) -> None:
     draft.incident = replace(draft.incident, timers=tuple(timers))
 
 
+def _open_doors(draft: Draft, track: Track, timer: Timer) -> Reason:
+    """Office hours begin: what waited for them is paged, or waits on when a calendar has changed meanwhile."""
+    tier, wanted = hours.what_waits(timer)
+    until = hours.waits_until(draft, track)
+    if until is not None:
+        draft.arm_at(timer.kind, until, timer.track, timer.subject)
+        return Reason.HELD
+    if track.state is TrackState.HELD:
+        enter(draft, track, tier, hours.why_now(wanted))
+        milestones.begin(draft, track.name)
+    else:
+        page_owner_again(draft, track, wanted)
+        reopen(draft, track.name)
+    return Reason.HOURS_OPENED
+
+
 def _ask(draft: Draft, track: Track) -> Reason:
     """The hold ends: ask the owner to keep it; silence pages the tier again. A call only where nothing else reaches."""
     ways = draft.ways_to(track.owner, track, NOT_CALLS) or draft.ways_to(track.owner, track, CALLS)
     for channel in ways:
         draft.notify(NoticeKind.ACK_QUESTION, track, track.owner, channel, Reason.ACK_ASKED)
     draft.arm(TimerKind.ACK_EXPIRY, ACK_QUESTION_SECONDS, track.name)
-    draft.record("ack_asked", Reason.ACK_ASKED, track, track.owner)
+    draft.record("ack_asked", Reason.ACK_ASKED, track, track.owner, {"stale": is_stale(draft.incident, draft.now)})
     return Reason.ACK_ASKED
+
+
+def is_stale(incident: Incident, now: datetime) -> bool:
+    """Return whether an incident has been firing for so long that nobody may be looking at it any more."""
+    return any(incident.firing) and (now - incident.opened_at).total_seconds() >= STALE_SECONDS
 
 
 def _end_hold(draft: Draft, track: Track, kind: str, reason: Reason) -> Reason:

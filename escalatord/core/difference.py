@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 
 from escalatord.core.matchers import Matchers
 from escalatord.core.mutes import Template
-from escalatord.core.policy import ContactPlan, Target
+from escalatord.core.policy import ContactPlan, Policy, Target
 from escalatord.core.rules import AllOf, AnyOf, Comparison
 from escalatord.core.ruleset import Ruleset
 from escalatord.core.schedule import Schedule, on_call
@@ -90,7 +90,16 @@ class Duty:
 
 def changes(old: Ruleset, new: Ruleset) -> tuple[Change, ...]:
     """Return every difference in meaning, in the order of the rules; what was added or dropped whole is one change."""
-    before, after = dict(_facts_of(old)), dict(_facts_of(new))
+    return _compared(dict(_facts_of(old)), dict(_facts_of(new)))
+
+
+def policy_changes(old: Policy, new: Policy) -> tuple[Change, ...]:
+    """Return every difference in meaning of two policies of one name; of their contact plans only the names count."""
+    before, after = (dict(_flat(("policies", old.name), each, hidden=False)) for each in (old, new))
+    return _compared(before, after)
+
+
+def _compared(before: Mapping[Path, _Fact], after: Mapping[Path, _Fact]) -> tuple[Change, ...]:
     told: dict[Path, Change] = {}
     for path in dict.fromkeys((*before, *after)):
         was, is_ = before.get(path), after.get(path)

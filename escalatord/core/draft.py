@@ -7,7 +7,18 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from escalatord.core.events import Effect, Notify, Outcome, Record, Withdraw
-from escalatord.core.incident import Incident, NoticeKind, Page, Reason, Timer, TimerKind, Track, TrackState, Via
+from escalatord.core.incident import (
+    LASTING,
+    Incident,
+    NoticeKind,
+    Page,
+    Reason,
+    Timer,
+    TimerKind,
+    Track,
+    TrackState,
+    Via,
+)
 from escalatord.core.policy import ContactPlan, PlanStep, Policy, TrackKind, TrackPolicy
 from escalatord.core.roster import ChannelKind, ChannelSpec, usable_channels
 from escalatord.core.ruleset import World
@@ -169,12 +180,12 @@ class Draft:
         self._pending = True
 
     def disarm(self, track: str, kinds: Collection[TimerKind] = (), subject: str | None = None) -> None:
-        """Clear a track's deadlines: of these kinds (none named: all but the statutory ones), of one subject."""
+        """Clear a track's deadlines: of these kinds (none named: all but those that last), of one subject."""
 
         def goes(timer: Timer) -> bool:
             if timer.track != track or (subject is not None and timer.subject != subject):
                 return False
-            return timer.kind in kinds if kinds else timer.kind is not TimerKind.STATUTORY
+            return timer.kind in kinds if kinds else timer.kind not in LASTING
 
         self._timers = tuple([timer for timer in self._timers if not goes(timer)])
         self._pending = True

@@ -2,7 +2,7 @@
 
 from escalatord.core import flap
 from escalatord.core.draft import Draft
-from escalatord.core.incident import NoticeKind, Reason, State, Track, TrackState
+from escalatord.core.incident import NoticeKind, Reason, State, TimerKind, Track, TrackState
 from escalatord.core.values import replace
 
 
@@ -54,7 +54,7 @@ def recover(draft: Draft) -> None:
             continue
         stand_down(draft, track, reason, spare="")
         draft.withdraw(track.name)
-        draft.disarm(track.name)
+        draft.disarm(track.name, tuple(TimerKind))
         draft.put(replace(draft.track(track.name), state=TrackState.ENDED, pages=()))
     draft.incident = replace(draft.incident, recovered_at=draft.now)
     body = {"muted_by": incident.muted_by} if incident.muted_by else {}

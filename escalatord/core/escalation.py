@@ -3,10 +3,10 @@
 Theory. An incident runs independent *tracks*, each a ladder of tiers; the first one speaks for the incident. A track is
 
     waiting ──severity──► running ──ack──► acknowledged ──resolve──► ended
-                          │  ▲  ▲               │
-              last tier,  │  │  └─ expiry, undo, worse, new alert
-              no repeat   ▼  │ (never back to running but by a human)
-                         last_resort ──ack──► acknowledged
+        │    milestone    │  ▲  ▲               │
+        ▼                 │  │  └─ expiry, undo, worse, new alert
+      held ──office hours─┘  │ (never back to running but by a human)
+     last tier, no repeat ►  last_resort ──ack──► acknowledged
 
 Rules.
 1. Total and deterministic: every (state, event) pair returns; one that means nothing returns the same incident and a
@@ -20,11 +20,11 @@ Rules.
    back.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import assert_never
 
-from escalatord.core import answers, bundle, deadlines, deliveries, flap
-from escalatord.core.climb import enter, enter_again, enter_all, page_owner_again
+from escalatord.core import answers, bundle, deadlines, deliveries, flap, milestones, rebase
+from escalatord.core.climb import enter, enter_again, page_owner_again
 from escalatord.core.draft import Draft
 from escalatord.core.ending import close, recover
 from escalatord.core.events import (
@@ -33,19 +33,24 @@ from escalatord.core.events import (
     AlertSettled,
     Delivery,
     Event,
+    HoursChanged,
+    Mitigated,
     Note,
     Outcome,
     PageNext,
     PassOn,
     PersonGone,
+    Rebase,
     Resolve,
     Snooze,
     TimersDue,
     Unack,
+    Word,
 )
+from escalatord.core.hours import waits_until, what_waits
 from escalatord.core.incident import Cause, Incident, Reason, State, TimerKind, Track, TrackState
-from escalatord.core.policy import Policy, TrackKind
 from escalatord.core.ruleset import World
+from escalatord.core.starting import climbers_of, start, tracks_of
 from escalatord.core.values import replace
 
 CHANGES_NOTHING = frozenset(
@@ -60,6 +65,8 @@ CHANGES_NOTHING = frozenset(
         Reason.RESOLVE_NEEDS_DECISION,
         Reason.DELIVERY_STALE,
         Reason.DELIVERY_UNCHANGED,
+        Reason.ALREADY_MITIGATED,
+        Reason.SAME_POLICY,
     }
 )
 """Reasons after which the incident is the very same value and there are no effects."""
@@ -90,6 +97,23 @@ def _happen(draft: Draft, event: Event) -> Reason:
             return _settle(draft, event)
         case TimersDue():
             return deadlines.pass_by(draft)
+        case HoursChanged():
+            return deadlines.look_at_hours(draft)
+        case Rebase():
+            return rebase.move(draft, event)
+        case Delivery():
+            return deliveries.learn(draft, event)
+        case PersonGone():
+            return deliveries.lose_person(draft, event)
+        case Ack() | Unack() | PassOn() | PageNext() | Snooze() | Note() | Mitigated() | Resolve():
+            return _hear(draft, event)
+        case _:
+            assert_never(event)
+
+
+def _hear(draft: Draft, event: Word) -> Reason:
+    """Do what a human says."""
+    match event:
         case Ack():
             return answers.acknowledge(draft, event)
         case Unack():
@@ -102,12 +126,10 @@ def _happen(draft: Draft, event: Event) -> Reason:
             return answers.snooze(draft, event)
         case Note():
             return answers.note(draft, event)
+        case Mitigated():
+            return milestones.mitigate(draft, event)
         case Resolve():
             return answers.resolve(draft, event)
-        case Delivery():
-            return deliveries.learn(draft, event)
-        case PersonGone():
-            return deliveries.lose_person(draft, event)
         case _:
             assert_never(event)
 
@@ -119,9 +141,9 @@ def _closed(draft: Draft, event: Event) -> Reason:
             return answers.note(draft, event)
         case AlertFired() if flap.may_reopen(draft.incident, draft.world.ruleset.flap, draft.now):
             return _reopen(draft, event)
-        case Delivery() | PersonGone() | TimersDue() | AlertSettled():
+        case Delivery() | PersonGone() | TimersDue() | AlertSettled() | HoursChanged():
             return Reason.DELIVERY_STALE if isinstance(event, Delivery) else Reason.NOT_DUE
-        case AlertFired() | Ack() | Unack() | PassOn() | PageNext() | Snooze() | Resolve():
+        case AlertFired() | Ack() | Unack() | PassOn() | PageNext() | Snooze() | Mitigated() | Rebase() | Resolve():
             return Reason.ALREADY_RESOLVED
         case _:
             assert_never(event)
@@ -134,6 +156,7 @@ def _open(event: AlertFired, now: datetime, world: World) -> Outcome:
     main = event.policies[0]
     raised = event.cause is Cause.RAISED
     storm = bundle.begin(event)
+    tracks = tracks_of(event.policies)
     draft = Draft(
         Incident(
             number=event.number,
@@ -155,7 +178,7 @@ def _open(event: AlertFired, now: datetime, world: World) -> Outcome:
             firing=(0, 0, 0, 0) if raised else _counted((0, 0, 0, 0), event.severity.rank, 1),
             alerts=0 if raised else 1,
             truncated=event.truncated,
-            tracks=tuple(_tracks_of(event.policies)),
+            tracks=(*tracks, *climbers_of(tracks, {policy.hash: policy for policy in event.policies})),
         ),
         now,
         world,
@@ -176,52 +199,14 @@ def _open(event: AlertFired, now: datetime, world: World) -> Outcome:
         },
     )
     for track in draft.incident.tracks:
-        _start(draft, track, event)
+        _start(draft, track, event, event.start_at)
     return draft.outcome(Reason.OPENED)
 
 
-def _tracks_of(policies: tuple[Policy, ...]) -> list[Track]:
-    tracks: list[Track] = []
-    for policy in policies:
-        for ladder in policy.tracks:
-            taken = any(track.name == ladder.name for track in tracks)
-            name = f"{policy.name}:{ladder.name}" if taken else ladder.name
-            if not any(track.name == name for track in tracks):
-                tracks.append(Track(name=name, policy=policy.hash))
-    return tracks
-
-
-def _is_reached(draft: Draft, track: Track) -> bool:
-    """Return whether the incident is bad enough for a track."""
-    when = draft.ladder_of(track).when
-    return when is None or draft.incident.severity.rank >= when.rank
-
-
-def _start(draft: Draft, track: Track, event: AlertFired) -> None:
-    """Start a track whose severity is reached; the main policy's tracks where the rule says, others at tier 1.
-
-    When the severity reaches no track at all, the first one starts: an incident that nobody hears of must not be.
-    """
-    incident = draft.incident
-    forced = track.name == incident.main.name and not any(_is_reached(draft, other) for other in incident.tracks)
-    if not (forced or _is_reached(draft, track)):
-        return
-    ladder = draft.ladder_of(track)
+def _start(draft: Draft, track: Track, event: AlertFired, start_at: int = 1) -> None:
+    """Start a track; those of the main policy where the rule says, others at tier 1."""
     is_main = track.policy == event.policies[0].hash
-    override = draft.policy_of(track).override(ladder, incident.severity)
-    first = event.start_at if is_main else 1
-    if first == 1 and override is not None and override.skip_to is not None:
-        first = override.skip_to
-    reason = Reason.EXCEPTION if event.cause is Cause.EXCEPTION and first != 1 else Reason.OPENED
-    if first == 0:
-        enter_all(draft, track, reason)
-    else:
-        enter(draft, track, min(first, len(ladder.tiers)), reason)
-    clock = draft.policy_of(track).compliance
-    if clock is not None and ladder.kind is TrackKind.COMPLIANCE:
-        for seconds in sorted({*clock.remind_seconds, clock.due_seconds}):
-            at = incident.opened_at + timedelta(seconds=seconds)
-            draft.arm_at(TimerKind.STATUTORY, max(at, draft.now), track.name, clock.regime)
+    start(draft, track, start_at if is_main else 1, event.cause)
 
 
 # ------------------------------------------------------------------------------------------------- more alerts
@@ -245,6 +230,7 @@ def _join(draft: Draft, event: AlertFired) -> Reason:
     flap.stir(draft)
     incident = draft.incident
     if incident.recovered_at is not None:
+        draft.incident = replace(incident, mitigated_at=None, mitigated_by="")
         _begin_again(draft, event)
     is_new = event.previous is None  # not in it at this moment
     is_known = event.again  # but it was, a moment ago
@@ -279,9 +265,10 @@ def _begin_again(draft: Draft, event: AlertFired) -> None:
     """It fires again while compliance still keeps the incident open: the tracks that were called off climb again."""
     for track in draft.incident.tracks:
         if track.state is TrackState.ENDED:
-            fresh = draft.put(replace(track, state=TrackState.WAITING, tier=0, cycle=0))
+            at_rest = replace(track, state=TrackState.WAITING, tier=0, cycle=0, started_at=None, overdue=(), silences=0)
+            fresh = draft.put(at_rest)
             if event.severity.rank <= draft.incident.severity.rank:  # else the worse severity starts it
-                _start(draft, fresh, replace(event, start_at=1))
+                _start(draft, fresh, event)
             answers.reopen(draft, track.name)
 
 
@@ -295,15 +282,27 @@ def _worsen(draft: Draft, event: AlertFired) -> None:
     draft.record("severity_raised", Reason.SEVERITY_RAISED, body=body)
     for track in draft.incident.tracks:
         if track.state is TrackState.WAITING:
-            _start(draft, track, replace(event, start_at=1))
+            _start(draft, track, event)
+        elif track.state is TrackState.HELD:
+            _ring_at_last(draft, track)
         elif track.state in answers.CLIMBING:
             enter_again(draft, track, Reason.SEVERITY_RAISED)
+    milestones.get_worse(draft)
     _again(draft, Reason.SEVERITY_RAISED, Reason.SEVERITY_RAISED)
+
+
+def _ring_at_last(draft: Draft, track: Track) -> None:
+    """Enter the tier that waits for office hours, if it is bad enough by now not to wait for them."""
+    if waits_until(draft, track) is None:
+        (timer,) = [t for t in draft.incident.timers if t.track == track.name and t.kind is TimerKind.HOURS_START]
+        enter(draft, track, what_waits(timer)[0], Reason.SEVERITY_RAISED)
+        milestones.begin(draft, track.name)
 
 
 def _again(draft: Draft, reason: Reason, otherwise: Reason) -> Reason:
     """Page the owners of held tracks again; return `reason` when there was one, else `otherwise`."""
-    held = [track for track in draft.incident.tracks if track.state is TrackState.ACKNOWLEDGED]
+    tracks = draft.incident.tracks
+    held = [t for t in tracks if t.state is TrackState.ACKNOWLEDGED and not milestones.is_past_due(t)]
     for track in held:
         page_owner_again(draft, track, reason)
         answers.reopen(draft, track.name)

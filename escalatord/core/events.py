@@ -142,6 +142,29 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mitigated:
+    """Somebody says that the harm is stopped, though it is not over; `text` says how."""
+
+    person: str
+    via: Via
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebase:
+    """Somebody moves a running incident onto the policies as they are now; `policies` are all that are in force."""
+
+    person: str
+    via: Via
+    policies: tuple[Policy, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoursChanged:
+    """Calendars may have changed: what waits for office hours looks again when these begin."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Resolve:
     """A human says that it is over. A compliance track needs a `decision` (what was decided and why)."""
 
@@ -167,20 +190,9 @@ class PersonGone:
     person: str
 
 
-Event: TypeAlias = (
-    AlertFired
-    | AlertSettled
-    | TimersDue
-    | Ack
-    | Unack
-    | PassOn
-    | PageNext
-    | Snooze
-    | Note
-    | Resolve
-    | Delivery
-    | PersonGone
-)
+Word: TypeAlias = Ack | Unack | PassOn | PageNext | Snooze | Note | Mitigated | Resolve
+"""What a human says in answer."""
+Event: TypeAlias = AlertFired | AlertSettled | TimersDue | HoursChanged | Word | Rebase | Delivery | PersonGone
 
 # ----------------------------------------------------------------------------------------------------- effects
 

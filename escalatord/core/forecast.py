@@ -15,6 +15,7 @@ from typing import assert_never
 from escalatord.core.escalation import step
 from escalatord.core.events import Effect, Record, TimersDue
 from escalatord.core.incident import Incident, Reason, Timer, TimerKind, Track, TrackState
+from escalatord.core.milestones import SILENCES_BEFORE_NEXT_TIER, is_past_due
 from escalatord.core.ruleset import World
 from escalatord.core.schedule import OnCall, on_call
 from escalatord.core.units import format_duration
@@ -25,6 +26,11 @@ STEPS_MAX = 200
 """Deadlines looked at; more than any ladder of `RUNGS_MAX` rungs needs."""
 
 HOLD_ENDS = {Reason.ACK_EXPIRED: "as the ack runs out", Reason.SNOOZE_ENDED: "as the snooze ends"}
+MISSED = {
+    Reason.MITIGATION_DUE: "not mitigated in its time",
+    Reason.UPDATE_DUE: "no update in its time",
+    Reason.RESOLUTION_DUE: "not resolved in its time",
+}
 DETAILS = frozenset({TimerKind.REMINDER, TimerKind.PLAN_STEP})
 
 
@@ -38,6 +44,8 @@ class RungKind(StrEnum):
     LAST_RESORT = "last_resort"
     STATUTORY = "statutory"
     END = "end"
+    MILESTONE = "milestone"
+    HANDOVER = "handover"
 
 
 KINDS = {
@@ -48,6 +56,8 @@ KINDS = {
     "ack_asked": RungKind.ACK_QUESTION,
     "last_resort": RungKind.LAST_RESORT,
     "statutory": RungKind.STATUTORY,
+    "milestone_missed": RungKind.MILESTONE,
+    "shift_ended": RungKind.HANDOVER,
 }
 """Journal kinds that a human would want to know beforehand."""
 
@@ -148,6 +158,10 @@ def _words(kind: RungKind, record: Record, track: Track, incident: Incident, wor
         case RungKind.STATUTORY | RungKind.END:  # the end is told of no entry
             ahead = any(t.kind is TimerKind.STATUTORY and t.track == track.name for t in incident.timers)
             return f"{record.body['regime']} clock: {'reminder' if ahead else 'the time is up'}"
+        case RungKind.MILESTONE:
+            return MISSED[record.reason]
+        case RungKind.HANDOVER:
+            return f"shift in {record.body['schedule']} over: the next one is told"
         case _:
             assert_never(kind)
 
@@ -158,13 +172,19 @@ def _tier_words(record: Record, track: Track, world: World) -> str:
     words = f"tier {track.tier} {rungs.tiers[track.tier - 1].name}"
     if record.reason in HOLD_ENDS:
         return f"{words} again, {HOLD_ENDS[record.reason]}"
+    if record.reason is Reason.HOURS_OPENED:
+        return f"{words}, held until the hours of policy {world.policy(track.policy).name} begin"
+    if record.reason is Reason.MILESTONE:
+        return f"{words}, beyond the owner" if is_past_due(track) else f"{words}, before its time"
     return f"{words}, repeat {track.cycle} of {rungs.repeat}" if track.cycle else words
 
 
 def _people(kind: RungKind, record: Record, track: Track) -> tuple[str, ...]:
     if kind is RungKind.STEP:
         return (record.person,)
-    if kind is RungKind.ACK_QUESTION or (kind is RungKind.STATUTORY and track.owner):
+    if kind is RungKind.HANDOVER:
+        return track.heirs
+    if kind is RungKind.ACK_QUESTION or (kind in (RungKind.STATUTORY, RungKind.MILESTONE) and track.owner):
         return (track.owner,)
     return tuple(page.person for page in track.pages)
 
@@ -178,6 +198,8 @@ def _trimmed(incident: Incident, present: Mapping[str, Track], finished: Collect
     def stays(timer: Timer) -> bool:
         track = incident.track(timer.track)
         to_come = track is not None and track.epoch != present[timer.track].epoch
+        if timer.kind is TimerKind.UPDATE_EVERY and track is not None and track.silences >= SILENCES_BEFORE_NEXT_TIER:
+            return False  # what follows from silence is told by now
         return timer.kind is TimerKind.STATUTORY or not (timer.track in finished or (timer.kind in DETAILS and to_come))
 
     return replace(incident, timers=tuple(timer for timer in incident.timers if stays(timer)))

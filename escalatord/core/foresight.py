@@ -13,7 +13,7 @@ from escalatord.core.escalation import step
 from escalatord.core.evaluate import evaluate
 from escalatord.core.events import AlertFired
 from escalatord.core.forecast import RungKind, ladder
-from escalatord.core.incident import Incident
+from escalatord.core.incident import Incident, TrackState
 from escalatord.core.rules import AlertRecord, Verdict
 from escalatord.core.ruleset import Ruleset, World
 from escalatord.core.units import format_duration
@@ -98,10 +98,10 @@ def _opened(ruleset: Ruleset, alert: Alert, verdict: Verdict, now: datetime) -> 
 
 
 def _timing(incident: Incident, world: World, now: datetime, began: datetime) -> Iterator[str]:
-    """Yield, for each track, who is paged when: `technical: ana → 5m bo → 15m last resort vera`."""
+    """Yield, for each track, who is paged when: `technical: ana → 5m bo → 15m last resort vera`, or `held → 2d ana`."""
     rungs = ladder(incident, world, now)
     for track in incident.tracks:
-        steps = []
+        steps = ["held"] if track.state is TrackState.HELD else []
         if track.pages:
             steps.append(
                 " ".join([_when(now, began).removeprefix(" at "), _names([p.person for p in track.pages])]).strip()

@@ -24,9 +24,10 @@ class State(StrEnum):
 
 
 class TrackState(StrEnum):
-    """Where a track is: waiting for its severity, climbing, held by a human, at its last resort, or over."""
+    """Where a track is: waiting for its severity (or a milestone), held until office hours, climbing, acked, over."""
 
     WAITING = "waiting"
+    HELD = "held"
     RUNNING = "running"
     ACKNOWLEDGED = "acknowledged"
     LAST_RESORT = "last_resort"
@@ -71,6 +72,15 @@ class TimerKind(StrEnum):
     LAST_RESORT = "last_resort"
     STATUTORY = "statutory"
     FLAP_END = "flap_end"
+    HOURS_START = "hours_start"
+    MITIGATE_BY = "mitigate_by"
+    UPDATE_EVERY = "update_every"
+    RESOLVE_BY = "resolve_by"
+    SHIFT_END = "shift_end"
+
+
+LASTING = frozenset({TimerKind.STATUTORY, TimerKind.MITIGATE_BY, TimerKind.RESOLVE_BY})
+"""Deadlines that no ack, climb or hold of their track clears."""
 
 
 class Attempt(StrEnum):
@@ -98,6 +108,8 @@ class NoticeKind(StrEnum):
     UPDATE = "update"
     STATUTORY = "statutory"
     DIGEST = "digest"
+    MILESTONE = "milestone"
+    HANDOVER = "handover"
 
 
 class Reason(StrEnum):
@@ -160,6 +172,16 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"
     PERSON_REMOVED = "person_removed"
     REBASED = "rebased"
+    SAME_POLICY = "same_policy"
+    HELD = "held"
+    HOURS_OPENED = "hours_opened"
+    MITIGATED = "mitigated"
+    ALREADY_MITIGATED = "already_mitigated"
+    MITIGATION_DUE = "mitigation_due"
+    UPDATE_DUE = "update_due"
+    RESOLUTION_DUE = "resolution_due"
+    SHIFT_ENDED = "shift_ended"
+    SHIFT_GOES_ON = "shift_goes_on"
 
 
 # ------------------------------------------------------------------------------------------------ the incident
@@ -213,6 +235,10 @@ class Track:
     `need` is how many have to ack where it is (see `quorum`), `acks` are those who did since it got there, in order:
     the first becomes the `owner` when there are enough. `helping` are those who acked at a tier that was left before
     enough had. `off_hook` are those who were told so since they were last paged, and need not hear it twice.
+    `started_at` is when its milestones began to count. `held_since` and `held_seconds` say how long its pages waited
+    for office hours (now, and altogether). `heirs` took over the schedule of the owner, whose shift is over; `silences`
+    counts the updates that were missed in a row. Of a track of missed milestones (see `milestones`), `overdue` names
+    these, and `spared` is who owns what is overdue: they hear of it otherwise.
     """
 
     name: str
@@ -234,6 +260,13 @@ class Track:
     acks: tuple[str, ...] = ()
     helping: tuple[str, ...] = ()
     decision: str = ""
+    started_at: datetime | None = None
+    held_since: datetime | None = None
+    held_seconds: float = 0.0
+    heirs: tuple[str, ...] = ()
+    silences: int = 0
+    overdue: tuple[str, ...] = ()
+    spared: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,6 +351,8 @@ class Incident:
     acknowledged_at: datetime | None = None
     acknowledged_by: str = ""
     acknowledged_via: Via | None = None
+    mitigated_at: datetime | None = None
+    mitigated_by: str = ""
     recovered_at: datetime | None = None
     resolved_at: datetime | None = None
     resolved_by: str = ""

@@ -5,10 +5,12 @@ A violation is a defect of ours, never of a user: the engine journals it, counts
 
 from typing import assert_never
 
-from escalatord.core.incident import Incident, State, TimerKind, Track, TrackState
+from escalatord.core.incident import LASTING, Incident, State, TimerKind, Track, TrackState
 from escalatord.core.quorum import is_met
 
 HOLDS = (TimerKind.ACK_QUESTION, TimerKind.ACK_EXPIRY, TimerKind.SNOOZE_END)
+BESIDE_A_HOLD = LASTING | {TimerKind.UPDATE_EVERY, TimerKind.SHIFT_END, TimerKind.HOURS_START}
+MOVES = (TimerKind.TIER_DEADLINE, TimerKind.LAST_RESORT, TimerKind.HOURS_START, *HOLDS)
 
 
 def violations(incident: Incident) -> tuple[str, ...]:
@@ -27,12 +29,14 @@ def violations(incident: Incident) -> tuple[str, ...]:
     for track in incident.tracks:
         kinds = [timer.kind for timer in incident.timers if timer.track == track.name]
         match track.state:
+            case TrackState.HELD:
+                sound = not track.pages and not track.owner and _moves(kinds) == [TimerKind.HOURS_START]
             case TrackState.RUNNING:
                 sound = bool(track.pages) and not track.owner and _moves(kinds) == [TimerKind.TIER_DEADLINE]
             case TrackState.LAST_RESORT:
                 sound = not track.owner and _moves(kinds) == [TimerKind.LAST_RESORT]
             case TrackState.ACKNOWLEDGED:
-                stirring = [kind for kind in kinds if kind is not TimerKind.STATUTORY]
+                stirring = [kind for kind in kinds if kind not in BESIDE_A_HOLD]
                 sound = bool(track.owner) and len(stirring) == 1 and stirring[0] in HOLDS
             case TrackState.WAITING | TrackState.ENDED:
                 sound = all(kind is TimerKind.STATUTORY for kind in kinds)
@@ -61,4 +65,4 @@ def _of_acks(track: Track) -> list[str]:
 
 def _moves(kinds: list[TimerKind]) -> list[TimerKind]:
     """Return which of a track's deadlines move it."""
-    return [kind for kind in kinds if kind in (TimerKind.TIER_DEADLINE, TimerKind.LAST_RESORT, *HOLDS)]
+    return [kind for kind in kinds if kind in MOVES]

@@ -14,6 +14,8 @@ ACK_HOLD_SECONDS_DEFAULT = 24 * 3600.0
 ACK_QUESTION_SECONDS = 600.0
 LAST_RESORT_SECONDS_DEFAULT = 1800.0
 FAILED_AFTER_SECONDS_DEFAULT = 60.0
+KEPT_SECONDS = (8 * 3600.0, 24 * 3600.0)
+"""Once an owner has kept an incident for that long, the question whether they still do comes no more often."""
 
 
 class TargetKind(StrEnum):
@@ -171,6 +173,23 @@ class Compliance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Milestones:
+    """What the one who acked is held to, in seconds (None = nothing): see `milestones`."""
+
+    mitigate_by_seconds: float | None = None
+    update_every_seconds: float | None = None
+    resolve_by_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfficeHours:
+    """Outside the hours of `calendar` (by name, looked up late) pages wait, but from the severity `unless` on."""
+
+    calendar: str
+    unless: Severity | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """Everything about who and when for one kind of trouble.
 
@@ -189,6 +208,8 @@ class Policy:
     confidential: bool = False
     stand_down: bool = True
     never: frozenset[str] = frozenset()
+    milestones: Milestones | None = None
+    hours: OfficeHours | None = None
 
     def track(self, name: str) -> TrackPolicy:
         """Return the track called `name`; KeyError when there is none."""
@@ -207,3 +228,18 @@ class Policy:
     def ack_hold(self, severity: Severity) -> float:
         """Return for how many seconds an ack of an incident of `severity` holds."""
         return self.ack_hold_seconds.get(severity, ACK_HOLD_SECONDS_DEFAULT)
+
+    def next_hold(self, severity: Severity, kept_seconds: float) -> float:
+        """Return for how many seconds an ack holds once more that its owner has kept for `kept_seconds`.
+
+        What is kept for long is asked about at growing distance: every 8 h after 8 h, daily after a day.
+        """
+        grown = max((step for step in KEPT_SECONDS if kept_seconds >= step), default=0.0)
+        return max(self.ack_hold(severity), grown)
+
+    def may_hold(self, track: TrackPolicy, severity: Severity) -> bool:
+        """Return whether pages of a track wait for office hours at a severity; those of exceptions never do."""
+        hours = self.hours
+        if hours is None or track.kind is TrackKind.COMPLIANCE:
+            return False
+        return hours.unless is None or severity.rank < hours.unless.rank

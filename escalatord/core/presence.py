@@ -195,7 +195,7 @@ def _leaves(targets: Sequence[Target], ruleset: Ruleset) -> Iterator[Target]:
         if target.kind is TargetKind.ROLE:
             waiting.extend(
                 replace(holder, filters=tuple(dict.fromkeys((*target.filters, *holder.filters))))
-                for holder in ruleset.roles[target.name]
+                for holder in ruleset.roles.get(target.name, ())  # a pinned policy may know roles that are gone
             )
         else:
             yield target

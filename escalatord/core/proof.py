@@ -5,9 +5,11 @@ Each proof returns facts (who, when, how often), never words: `config.coverage` 
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
+from escalatord.core.alert import SEVERITIES
+from escalatord.core.calendar import Calendar, next_start, outside
 from escalatord.core.paging import plan_channels
 from escalatord.core.policy import Policy, Tier, TrackPolicy
 from escalatord.core.presence import People, Pieces, Presence, Stretch, changed, overlay, stretches, value_at
@@ -63,6 +65,50 @@ def tier_people(presence: Presence, tier: Tier, ruleset: Ruleset) -> Pieces[Peop
 def last_resort_people(presence: Presence, policy: Policy, ruleset: Ruleset) -> Pieces[People]:
     """Return the humans the last resort reaches."""
     return presence.people(policy.last_resort.page, _human(plan_channels(policy.last_resort.plan), ruleset))
+
+
+def held(pieces: Pieces[T], calendar: Calendar, span: Stretch) -> Pieces[T]:
+    """Return what a function says to a page that waits for a calendar: in between, what it says at the next start.
+
+    Where the next start lies beyond the span, what it said last before the hours ended.
+    """
+    waits = waiting(calendar, span)
+    if any(wait.start <= span.start and span.end <= wait.end for wait in waits):
+        return pieces
+    edges = sorted({span.start, *(since for since, _ in pieces), *(at for wait in waits for at in wait)})
+
+    def seen_at(at: datetime) -> datetime:
+        wait = next((one for one in waits if one.start <= at < one.end), None)
+        if wait is None:
+            return at
+        return wait.end if wait.end < span.end else wait.start - datetime.resolution
+
+    return changed(
+        tuple((at, value_at(pieces, seen_at(at))) for at in edges if span.start <= at < span.end), lambda value: value
+    )
+
+
+def waiting(calendar: Calendar, span: Stretch) -> tuple[Stretch, ...]:
+    """Return the stretches of a span in which pages wait for a calendar to start, in order; whole, not cut.
+
+    For one that never starts again nothing waits.
+    """
+    if next_start(calendar, span.start) is None:
+        return ()
+    return tuple(Stretch(one.firm_start, one.firm_end) for one in outside(calendar, span.start, span.end))
+
+
+def always_holds(policy: Policy, track: TrackPolicy, ruleset: Ruleset) -> bool:
+    """Return whether no page of a track ever goes out outside the office hours of its policy."""
+    hours = policy.hours
+    if hours is None or hours.calendar not in ruleset.calendars:
+        return False
+    by_default = {service.policy for service in ruleset.services.values()} | {ruleset.unmatched.policy}
+    for rule in ruleset.exceptions:
+        may_bring = {rule.policy, *rule.also, *ruleset.regimes.values(), *(by_default if not rule.policy else ())}
+        if policy.name in may_bring:
+            return False
+    return all(policy.may_hold(track, severity) for severity in SEVERITIES)
 
 
 def nobody(people: Pieces[People], span: Stretch) -> Times | None:

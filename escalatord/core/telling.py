@@ -12,9 +12,12 @@ from typing import Protocol
 
 from escalatord.core.alert import Severity
 from escalatord.core.bundle import place_of
+from escalatord.core.deadlines import is_stale
 from escalatord.core.forecast import Rung, next_tier
 from escalatord.core.gsm7 import one_line
+from escalatord.core.hours import held_until
 from escalatord.core.incident import Cause, Incident, NoticeKind, Reason, State, TimerKind, Track, TrackState, Via
+from escalatord.core.milestones import is_past_due, watched_track
 from escalatord.core.policy import Policy
 from escalatord.core.quorum import needed
 from escalatord.core.ruleset import World
@@ -103,7 +106,8 @@ class Telling:
 
     `person` "" is a room. `names` maps person ids to names, `zone` is the reader's. `tiers` counts those of the track.
     `next_at` and `next_people` are who follows if nobody acts (None = nobody known). `hold_seconds` is how long an ack
-    holds. `regime` and `due_at` belong to a statutory clock ("" and None = none).
+    holds; `stale` says that it fires for so long that it may be nothing any more. `regime` and `due_at` belong to a
+    statutory clock ("" and None = none).
     """
 
     incident: Incident
@@ -123,6 +127,7 @@ class Telling:
     next_at: datetime | None = None
     next_people: tuple[str, ...] = ()
     hold_seconds: float = 0.0
+    stale: bool = False
     regime: str = ""
     due_at: datetime | None = None
 
@@ -164,7 +169,8 @@ def tell(notice: Notice, incident: Incident, world: World, now: datetime, handle
         handles=handles or Handles(),
         next_at=rung.at if rung else None,
         next_people=rung.people if rung else (),
-        hold_seconds=policy.ack_hold(incident.severity) if policy else 0.0,
+        hold_seconds=policy.next_hold(incident.severity, _kept_seconds(track, now)) if policy else 0.0,
+        stale=is_stale(incident, now),
         regime=clock.regime if clock else "",
         due_at=incident.opened_at + timedelta(seconds=clock.due_seconds) if clock else None,
     )
@@ -268,6 +274,8 @@ def why_you(telling: Telling) -> str:
     before = join_names(telling.names, paged_before(track_of(telling), telling.person))
     actor = short_name(telling.names, telling.actor)
     since = roughly(open_seconds(telling.incident, telling.now))
+    if is_past_due(track_of(telling)):
+        return what_is_past_due(telling)
     said: dict[Reason, str] = {
         Reason.PASSED_ON: f"{actor} passed it on",
         Reason.MANUAL: f"{actor} asked for you",
@@ -279,12 +287,30 @@ def why_you(telling: Telling) -> str:
         Reason.SEVERITY_RAISED: f"Now {telling.incident.severity}",
         Reason.NEW_ALERT_AFTER_ACK: "A new alert joined",
         Reason.REOPENED: "It fires again",
+        Reason.HOURS_OPENED: f"Held {roughly(track_of(telling).held_seconds)} for office hours",
+        Reason.REBASED: "The rules have changed",
+        Reason.MILESTONE: f"Nobody has it after {since}",
     }
     if telling.reason in said:
         return said[telling.reason]
     helping = [person for person in track_of(telling).helping if person != telling.person]
     too_few = f"Only {join_names(telling.names, helping)} acked in {since}" if helping else ""
     return too_few or (f"{before} did not ack in {since}" if before and telling.tier > 1 else "")
+
+
+def what_is_past_due(telling: Telling) -> str:
+    """Return which milestone was missed last, and by whom: `Ana has it, not mitigated in 2h`."""
+    climber = track_of(telling)
+    held = watched_track(telling.incident, climber)
+    owner = short_name(telling.names, held.owner or climber.spared)
+    since = roughly(open_seconds(telling.incident, telling.now))
+    missed = climber.overdue[-1] if climber.overdue else ""
+    said = {
+        TimerKind.MITIGATE_BY.value: f"not mitigated in {since}",
+        TimerKind.UPDATE_EVERY.value: "and gives no update",
+        TimerKind.RESOLVE_BY.value: f"not resolved in {since}",
+    }
+    return f"{owner} has it, {said[missed]}" if missed in said else f"{owner} has it"
 
 
 def what_became(telling: Telling) -> str:
@@ -302,6 +328,11 @@ def what_became(telling: Telling) -> str:
         return f"{short_name(names, track.owner)} has it since {since} ({VIA_WORDS[track.acked_via or Via.WEB]})."
     if incident.quiet_since is not None:
         return f"Flapping, quiet since {at_clock(incident.quiet_since, telling.zone)}."
+    until = held_until(track, incident.timers)
+    if until is not None:
+        return f"Held until {at_clock(until, telling.zone, Style.DAY)} by office hours; nobody is paged."
+    if is_past_due(track) and track.state is TrackState.WAITING:
+        return f"{what_is_past_due(telling)}, and nothing is overdue any more."
     people = join_names(names, paged_now(track)) or "Nobody"
     if track.state is TrackState.LAST_RESORT:
         return f"No tier acked. Last resort: {people}."
@@ -337,7 +368,8 @@ def _names(incident: Incident, world: World, actor: str, rung: Rung | None) -> d
     """Return the names of those whom any sentence about the incident can mention, and no others."""
     told = {person for track in incident.tracks for person, _channel in track.told}
     paged = {page.person for track in incident.tracks for page in track.pages}
-    owners = {track.owner for track in incident.tracks} | {incident.resolved_by, incident.acknowledged_by, actor}
+    owners = {who for track in incident.tracks for who in (track.owner, track.spared)}
+    owners |= {incident.resolved_by, incident.acknowledged_by, actor}
     acked = {person for track in incident.tracks for person in (*track.acks, *track.helping)}
     people = world.ruleset.people
     return {
@@ -345,6 +377,10 @@ def _names(incident: Incident, world: World, actor: str, rung: Rung | None) -> d
         for who in told | paged | owners | acked | set(rung.people if rung else ())
         if who in people
     }
+
+
+def _kept_seconds(track: Track, now: datetime) -> float:
+    return (now - track.acked_at).total_seconds() if track.acked_at is not None else 0.0
 
 
 def _tiers(policy: Policy | None, track: Track) -> int:

@@ -9,7 +9,8 @@
 from typing import assert_never
 
 from escalatord.core.gsm7 import one_line
-from escalatord.core.incident import NoticeKind, State, TrackState
+from escalatord.core.incident import NoticeKind, Reason, State, TrackState
+from escalatord.core.milestones import is_past_due
 from escalatord.core.roster import ChannelKind
 from escalatord.core.telling import (
     Telling,
@@ -23,6 +24,7 @@ from escalatord.core.telling import (
     subject,
     track_of,
     what_became,
+    what_is_past_due,
     what_next,
     why_you,
 )
@@ -36,6 +38,12 @@ LINKS_MAX = 5
 LINK_CHARACTERS_MAX = 500
 LINK_NAME_CHARACTERS_MAX = 40
 CONFIDENTIAL_CHARACTERS_MAX = 1000
+MILESTONES = {
+    Reason.UPDATE_DUE: "It is yours, and an update is due: write a note.",
+    Reason.MITIGATION_DUE: "It is yours, and not mitigated in its time: the next tier is told. Say so once it is.",
+    Reason.RESOLUTION_DUE: "It is yours, and not resolved in its time: the last resort is told.",
+}
+"""What the owner is told when a milestone is missed, by the reason of the message."""
 ASKS_FOR_ACK = (
     NoticeKind.PAGE,
     NoticeKind.REMIND,
@@ -96,12 +104,14 @@ def _event(telling: Telling) -> str:
         case NoticeKind.REMIND:
             return "Still waiting for an ack."
         case NoticeKind.LAST_RESORT:
+            if is_past_due(track_of(telling)):
+                return f"{what_is_past_due(telling)}. You are the last resort."
             return f"All tiers failed to ack in {roughly(open_seconds(telling.incident, telling.now))}."
         case NoticeKind.ACK_QUESTION:
             hold = roughly(telling.hold_seconds)
-            return (
-                f"Still firing after your ack. Ack again to keep it {hold} more; no answer in 10m pages the tier again."
-            )
+            fires = "Firing for so long that it may be stale: then close it." if telling.stale else "Still firing after"
+            since = "" if telling.stale else " your ack."
+            return f"{fires}{since} Ack again to keep it {hold} more; no answer in 10m pages the tier again."
         case NoticeKind.ACKED:
             if telling.person in track_of(telling).acks:
                 return "Enough have acked; you are one of them."
@@ -110,6 +120,11 @@ def _event(telling: Telling) -> str:
             return "Stand down, no action needed. Good night."
         case NoticeKind.STATUTORY:
             return _statutory(telling)
+        case NoticeKind.MILESTONE:
+            return MILESTONES.get(telling.reason, "It is overdue.")
+        case NoticeKind.HANDOVER:
+            owner = short_name(telling.names, track_of(telling).owner)
+            return f"{owner}'s shift is over, and {owner} still has it. You are on call now: ack to take it over."
         case _:
             assert_never(telling.kind)
 
@@ -153,7 +168,8 @@ def _links(telling: Telling) -> list[str]:
 def _how_to_answer(telling: Telling, channel: ChannelKind) -> list[str]:
     code, link = telling.handles.code, telling.handles.link
     if telling.kind not in ASKS_FOR_ACK:
-        return [f"Details: {link}"] if link else []
+        word = "Take it over" if telling.kind is NoticeKind.HANDOVER else "Details"
+        return [f"{word}: {link}", _number(telling)] if link else []
     said = [f"Ack: {link}", _number(telling)] if link else []
     if code and channel is ChannelKind.CHAT:
         said.append(f"Or reply {code} to ack, {code}N to pass on.")
@@ -184,6 +200,8 @@ def _mail_subject(telling: Telling) -> str:
         NoticeKind.REMIND: "REMINDER",
         NoticeKind.LAST_RESORT: "LAST RESORT",
         NoticeKind.STATUTORY: "DEADLINE",
+        NoticeKind.MILESTONE: "OVERDUE",
+        NoticeKind.HANDOVER: "HANDOVER",
     }
     mark = marks.get(telling.kind, _mark(telling))
     owner = track_of(telling).owner if telling.kind is NoticeKind.ACKED else ""

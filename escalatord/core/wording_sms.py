@@ -8,6 +8,7 @@ from typing import assert_never
 
 from escalatord.core.gsm7 import SEPTETS_MAX, Cut, fit
 from escalatord.core.incident import NoticeKind, Reason, TrackState
+from escalatord.core.milestones import is_past_due
 from escalatord.core.telling import (
     SHORT_SEVERITY,
     VIA_WORDS,
@@ -26,6 +27,7 @@ from escalatord.core.telling import (
     time_left_seconds,
     track_of,
     what_became,
+    what_is_past_due,
     why_you,
 )
 from escalatord.core.wallclock import Style
@@ -60,6 +62,10 @@ def text_of(telling: Telling) -> str:
             )
         case NoticeKind.STATUTORY:
             return _statutory(telling)
+        case NoticeKind.MILESTONE:
+            return _milestone(telling)
+        case NoticeKind.HANDOVER:
+            return _handover(telling)
         case _:
             assert_never(telling.kind)
 
@@ -106,6 +112,10 @@ def confidential_text(telling: Telling, limit: int = SEPTETS_MAX) -> str:
                 " Sign in:",
                 *sign_in,
             ]
+        case NoticeKind.MILESTONE:
+            parts = [name, " is yours and overdue. Sign in:", *sign_in]
+        case NoticeKind.HANDOVER:
+            parts = [name, " is still held by somebody whose shift is over. Sign in:", *sign_in]
         case _:
             assert_never(telling.kind)
     return fit(parts, limit)
@@ -150,6 +160,9 @@ def _remind(telling: Telling) -> str:
 
 
 def _last_resort(telling: Telling) -> str:
+    if is_past_due(track_of(telling)):
+        said = f": {what_is_past_due(telling)}. You are the last resort."
+        return fit([*_name(telling), said, Cut(f" {headline(telling.incident)}."), *_reply(telling)])
     failed = f"ALL {telling.tiers} tiers" if telling.tiers > 1 else "the only tier"
     since = roughly(open_seconds(telling.incident, telling.now))
     said = f": {failed} failed to ack in {since}. You are the last resort."
@@ -162,14 +175,19 @@ def _question(telling: Telling) -> str:
     code = telling.handles.code
     keep = f" Reply {code} to keep it {roughly(telling.hold_seconds)} more." if code else ""
     silence = f" No reply in {QUESTION_MINUTES}m re-pages tier {max(track.tier, 1)}."
-    return fit(
-        [*_name(telling), f" still firing {since} after your ack.", keep, silence, *(() if code else _link(telling))]
-    )
+    fires = f" still firing {since} after your ack."
+    if telling.stale:
+        fires = f" fires for {roughly(open_seconds(telling.incident, telling.now))}. Stale? Then close it."
+    return fit([*_name(telling), fires, keep, silence, *(() if code else _link(telling))])
 
 
 def _acked(telling: Telling) -> str:
     track = track_of(telling)
     code = telling.handles.code
+    if is_past_due(track) and track.state is TrackState.WAITING:
+        actor = short_name(telling.names, telling.actor)
+        did = "says it is mitigated" if telling.reason is Reason.MITIGATED else "gave an update"
+        return fit([*_name(telling), f": {actor} {did}. You are off the hook."])
     if track.state is not TrackState.ACKNOWLEDGED or track.acked_at is None:
         return fit([*_name(telling), ". ", Cut(what_became(telling), 2)])
     at = at_clock(track.acked_at, telling.zone, Style.SECONDS)
@@ -216,6 +234,30 @@ def _statutory(telling: Telling) -> str:
         Cut(f" {clock}." if clock else "", 2, whole=True),
     ]
     return fit([*said, record, *_link(telling)])
+
+
+def _milestone(telling: Telling) -> str:
+    code = telling.handles.code
+    late = roughly(open_seconds(telling.incident, telling.now))
+    what = {
+        Reason.UPDATE_DUE: " is yours: an update is due.",
+        Reason.MITIGATION_DUE: f" is yours and not mitigated in {late}: the next tier is told.",
+        Reason.RESOLUTION_DUE: f" is yours and not resolved in {late}: the last resort is told.",
+    }.get(telling.reason, " is yours and overdue.")
+    silent = telling.reason is Reason.UPDATE_DUE and track_of(telling).silences > 1
+    told = Cut(" The next tier is told." if silent else "", 2, whole=True)
+    how = f" Reply {code} and a few words, or {code}M once mitigated." if code else ""
+    return fit([*_name(telling), what, told, Cut(how, 3, whole=True), *_link(telling)])
+
+
+def _handover(telling: Telling) -> str:
+    track = track_of(telling)
+    owner = short_name(telling.names, track.owner)
+    since = f" (acked {at_clock(track.acked_at, telling.zone)})" if track.acked_at else ""
+    code = telling.handles.code
+    take = f" Reply {code} to take it over." if code else " Take it over:"
+    over = [f": {owner} still has it{since}, and that shift is over."]
+    return fit([*_severe_name(telling), _title(telling), *over, take, *_link(telling)])
 
 
 # ------------------------------------------------------------------------------------------------------- pieces

@@ -8,7 +8,8 @@ import unicodedata
 from datetime import timedelta
 from typing import assert_never
 
-from escalatord.core.incident import NoticeKind, State, TrackState
+from escalatord.core.incident import NoticeKind, Reason, State, TrackState
+from escalatord.core.milestones import is_past_due
 from escalatord.core.telling import (
     Telling,
     headline,
@@ -17,6 +18,7 @@ from escalatord.core.telling import (
     short_name,
     subject,
     track_of,
+    what_is_past_due,
 )
 
 SPOKEN_CHARACTERS_MAX = 120
@@ -24,6 +26,11 @@ DAYS_FROM = timedelta(days=2)
 MENU = "Press 4 if you have it. Press 8 to pass it on. Press 9 to hear this again."
 SYMBOLS = {"%": " percent ", "&": " and ", "+": " plus ", "@": " at ", "=": " equals ", "€": " euro ", "$": " dollar "}
 ORDINALS = ("first", "second", "third", "fourth", "fifth")
+SPOKEN_MILESTONES = {
+    Reason.UPDATE_DUE: "It is yours, and an update is due.",
+    Reason.MITIGATION_DUE: "It is yours, and not mitigated in its time. The next tier is told.",
+    Reason.RESOLUTION_DUE: "It is yours, and not resolved in its time. The last resort is told.",
+}
 CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 SPAN = re.compile(r"\b(\d+)([smhd])\b")
 SPAN_UNITS = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
@@ -48,10 +55,12 @@ def sentences_of(telling: Telling) -> tuple[str, ...]:
         case NoticeKind.PAGE | NoticeKind.REMIND | NoticeKind.UPDATE | NoticeKind.DIGEST:
             return (f"Severity {incident.severity}.", *what, *late, _place(telling), MENU)
         case NoticeKind.LAST_RESORT:
+            past_due = is_past_due(track_of(telling))
+            failed = f"{speakable(what_is_past_due(telling))}." if past_due else "Every tier failed to answer."
             return (
                 f"Severity {incident.severity}.",
                 *what,
-                "Every tier failed to answer. You are the last resort.",
+                f"{failed} You are the last resort.",
                 MENU,
             )
         case NoticeKind.ACK_QUESTION:
@@ -60,6 +69,11 @@ def sentences_of(telling: Telling) -> tuple[str, ...]:
             return (*what, "Enough have acknowledged it. You are one of them.")
         case NoticeKind.ACKED | NoticeKind.STAND_DOWN:
             return (*what, "No action needed. Go back to sleep.")
+        case NoticeKind.MILESTONE:
+            return (*what, SPOKEN_MILESTONES.get(telling.reason, "It is yours, and overdue."))
+        case NoticeKind.HANDOVER:
+            owner = speakable(short_name(telling.names, track_of(telling).owner))
+            return (*what, f"{owner} still has it, and that shift is over.", "Press 4 to take it over.")
         case NoticeKind.STATUTORY:
             return (*what, "A statutory deadline is near. Sign in and record the decision.")
         case _:
@@ -74,7 +88,8 @@ def standing_sentence(telling: Telling) -> str:
     incident, track = telling.incident, track_of(telling)
     if incident.state is State.RESOLVED or track.state is TrackState.ENDED:
         return f"This is {'muted' if muted_by(incident) else 'over'}. No action needed. Good night."
-    if track.state is TrackState.ACKNOWLEDGED and track.acked_at and track.owner != telling.person:
+    theirs = telling.kind is NoticeKind.HANDOVER or track.owner == telling.person
+    if track.state is TrackState.ACKNOWLEDGED and track.acked_at and not theirs:
         ago = spoken_duration((telling.now - track.acked_at).total_seconds())
         owner = speakable(short_name(telling.names, track.owner))
         return f"{owner} acknowledged this {ago} ago. Go back to sleep."
@@ -122,7 +137,13 @@ def _confidential(telling: Telling) -> tuple[str, ...]:
             return (f"{name} no longer needs you.",)
         case NoticeKind.PAGE | NoticeKind.REMIND | NoticeKind.LAST_RESORT | NoticeKind.UPDATE:
             pass
-        case NoticeKind.ACK_QUESTION | NoticeKind.STATUTORY | NoticeKind.DIGEST:
+        case (
+            NoticeKind.ACK_QUESTION
+            | NoticeKind.STATUTORY
+            | NoticeKind.DIGEST
+            | NoticeKind.MILESTONE
+            | NoticeKind.HANDOVER
+        ):
             pass
         case _:
             assert_never(telling.kind)
@@ -132,6 +153,8 @@ def _confidential(telling: Telling) -> tuple[str, ...]:
 
 
 def _place(telling: Telling) -> str:
+    if is_past_due(track_of(telling)):
+        return f"{speakable(what_is_past_due(telling))}."
     if telling.tier <= 1:
         return "You are first in line."
     place = ORDINALS[telling.tier - 1] if telling.tier <= len(ORDINALS) else f"number {telling.tier}"

@@ -24,6 +24,7 @@ from escalatord.core.incident import TrackState
 from escalatord.core.paging import plan_channels
 from escalatord.core.policy import ContactPlan, Policy, Target, Tier, TrackPolicy
 from escalatord.core.presence import People, Pieces, Presence, changed, overlay
+from escalatord.core.proof import held, waiting
 from escalatord.core.roster import Person
 from escalatord.core.ruleset import Ruleset, Unmatched, World
 from escalatord.core.unanswered import (
@@ -63,7 +64,8 @@ class WorstCase:
     """The worst of one track of a policy at some severities, with one thing dead (or nothing).
 
     `first_at` and `second_at` are instants at which an incident must open to get the worst of `first` and `second`;
-    `within` and `tried` are those of the first of these climbs.
+    `within` and `tried` are those of the first of these climbs. All is counted from the first page, which waits for
+    office hours for at most `held_seconds`.
     """
 
     policy: str
@@ -73,6 +75,7 @@ class WorstCase:
     worst: TrackClimb
     first_at: datetime
     second_at: datetime
+    held_seconds: float = 0.0
 
 
 NOTHING_DEAD = Outage("", frozenset())
@@ -114,7 +117,20 @@ class WorstCases:
             people = changed(people, {who: self._relevant(who) for who in {who for _, who in people}}.__getitem__)
             for alike in _alike(policy, track):
                 if _runs(policy, track, alike[0]):
-                    yield from self._of(shape_of(policy, track, alike[0]), people, (policy, track, alike))
+                    met, wait = self._met(policy, track, alike[0], people)
+                    for case in self._of(shape_of(policy, track, alike[0]), met, (policy, track, alike)):
+                        yield replace(case, held_seconds=wait)
+
+    def _met(
+        self, policy: Policy, track: TrackPolicy, severity: Severity, people: Pieces[Constellation]
+    ) -> tuple[Pieces[Constellation], float]:
+        """Return whom a page meets, and for how long it waits for office hours at most (seconds)."""
+        calendar = self.ruleset.calendars.get(policy.hours.calendar) if policy.hours else None
+        if calendar is None or not policy.may_hold(track, severity):
+            return people, 0.0
+        waits = waiting(calendar, self.presence.span)
+        longest = max(((wait.end - wait.start).total_seconds() for wait in waits), default=0.0)
+        return held(people, calendar, self.presence.span), longest
 
     def _of(
         self, shape: Shape, people: Pieces[Constellation], about: tuple[Policy, TrackPolicy, tuple[Severity, ...]]
@@ -239,14 +255,16 @@ def _alike(policy: Policy, track: TrackPolicy) -> list[tuple[Severity, ...]]:
     """Return the severities, those together that a track treats alike."""
     groups: dict[tuple[object, ...], tuple[Severity, ...]] = {}
     for severity in SEVERITIES:
-        key = (policy.override(track, severity), _runs(policy, track, severity))
+        key = (policy.override(track, severity), _runs(policy, track, severity), policy.may_hold(track, severity))
         groups[key] = (*groups.get(key, ()), severity)
     return list(groups.values())
 
 
 def _runs(policy: Policy, track: TrackPolicy, severity: Severity) -> bool:
     """Return whether an incident of a severity starts a track; the engine's word, on tiers without people."""
-    bare = replace(policy, hash=HASH, tracks=tuple(replace(one, tiers=without_people(one)) for one in policy.tracks))
+    bare = replace(
+        policy, hash=HASH, hours=None, tracks=tuple(replace(one, tiers=without_people(one)) for one in policy.tracks)
+    )
     ruleset = Ruleset(hash="", unmatched=Unmatched(severity=severity, policy=""), policies={})
     opened = step(None, opening(bare, severity), OPENED_AT, World(ruleset=ruleset, policies={HASH: bare})).incident
     state = opened.track(track.name) if opened else None

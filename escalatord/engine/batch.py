@@ -14,7 +14,7 @@ from escalatord.core.policy import Policy
 from escalatord.core.rules import OWN_SOURCE
 from escalatord.core.ruleset import Ruleset, World
 from escalatord.core.values import replace
-from escalatord.engine import claiming, duty, handlers, intake, own_alerts, suppressing
+from escalatord.engine import claiming, duty, handlers, intake, own_alerts, rebasing, suppressing
 from escalatord.engine.commands import (
     Answer,
     Arm,
@@ -22,7 +22,10 @@ from escalatord.engine.commands import (
     Command,
     Ingest,
     Ingested,
+    LookAtRules,
     Measured,
+    Move,
+    MoveAll,
     PeopleGone,
     Quarantine,
     RaiseIncident,
@@ -205,7 +208,7 @@ class _Run:
         for command in commands:
             if isinstance(command, Ingest):
                 by_source.setdefault(command.source, []).extend(alert.fingerprint for alert in command.alerts)
-            elif isinstance(command, Answer):
+            elif isinstance(command, Answer | Move):
                 numbers.add(command.incident)
             elif isinstance(command, Receipt):
                 references.append(command.reference)
@@ -228,7 +231,7 @@ class _Run:
             ended = [key for key in keys if not unit.by_key.get(key)]
             unit.know_over(tx.load_over(ended), ended)
             self._know()
-        if any(isinstance(command, Unreachable | PeopleGone) for command in commands):
+        if any(isinstance(command, Unreachable | PeopleGone | MoveAll | LookAtRules) for command in commands):
             self._know(tx.list_incidents((State.OPEN, State.ACKNOWLEDGED), OPEN_LOOKED_THROUGH_MAX))
         unit.new_expected = sum(1 for key in keys if not unit.by_key.get(key))
 
@@ -270,6 +273,8 @@ class _Run:
                 return duty.run(unit, command)
             case AddSilence() | ExpireSilence():
                 return suppressing.run(unit, command)
+            case Move() | MoveAll() | LookAtRules():
+                return rebasing.act(unit, command)
             case Arm() | Measured() | Due():
                 return self._own(command)
         return None

@@ -13,14 +13,14 @@ from escalatord.core.incident import Attempt, Incident, NoticeKind, State, Track
 from escalatord.core.tokens import mint, token_hash
 from escalatord.engine import budgets, digests
 from escalatord.engine.commands import Claim, Claimed
-from escalatord.engine.unit import PAGE_KINDS, Unit
+from escalatord.engine.unit import ANSWERED_KINDS, Unit
 from escalatord.store.outbox import settled
 from escalatord.store.rows import CodeRow, LinkRow, OutboxRow
 
 CLIMBING = (TrackState.RUNNING, TrackState.LAST_RESORT)
 CLAIM_LOOKS_MAX = 100
 """Past it: what waits behind so many rooms full of withdrawn rows is claimed the next time."""
-LINKED_KINDS = PAGE_KINDS | {NoticeKind.DIGEST}
+LINKED_KINDS = ANSWERED_KINDS | {NoticeKind.DIGEST}
 
 
 def claim(unit: Unit, command: Claim) -> tuple[Claimed, ...]:
@@ -69,12 +69,14 @@ def _wanted(unit: Unit, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
 
 def still_wanted(incident: Incident, row: OutboxRow) -> bool:
     """Tell whether an attempt still makes sense: a page needs a climbing track, a question its owner."""
-    if row.kind not in PAGE_KINDS:
+    if row.kind not in ANSWERED_KINDS:
         return True
     track = incident.track(row.track)
     if track is None or incident.state is State.RESOLVED:
         return False
-    if row.kind is NoticeKind.ACK_QUESTION:
+    if row.kind is NoticeKind.HANDOVER:
+        return track.state is TrackState.ACKNOWLEDGED and row.person in track.heirs
+    if row.kind in (NoticeKind.ACK_QUESTION, NoticeKind.MILESTONE):
         return track.state is TrackState.ACKNOWLEDGED and track.owner == row.person
     return track.state in CLIMBING and row.person not in track.acks
 
@@ -117,7 +119,7 @@ def _codes(unit: Unit, rows: Sequence[OutboxRow], known: dict[tuple[str, int], s
     fresh: list[CodeRow] = []
     for row in rows:
         place = (row.person, row.incident)
-        if not row.person or row.kind not in PAGE_KINDS or place in known:
+        if not row.person or row.kind not in ANSWERED_KINDS or place in known:
             continue
         if row.person not in free:
             in_use = unit.tx.codes_in_use(row.person, unit.now)

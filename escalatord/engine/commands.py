@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from escalatord.core.alert import Alert, Severity
-from escalatord.core.events import Ack, Note, PageNext, PassOn, Resolve, Snooze, Unack
+from escalatord.core.events import Word
 from escalatord.core.incident import Attempt, Incident, Reason, Via
 from escalatord.core.rules import Verdict
 from escalatord.engine.wishes import (
@@ -65,7 +65,7 @@ class Ingested:
     repeatable: bool = False
 
 
-HumanEvent: TypeAlias = Ack | Unack | PassOn | PageNext | Snooze | Note | Resolve
+HumanEvent: TypeAlias = Word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +96,39 @@ class RaiseIncident:
     severity: Severity = Severity.CRITICAL
     service: str = ""
     policy: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """Somebody moves an incident onto the policies as the rules in force have them. → `Answered`."""
+
+    incident: int
+    person: str
+    via: Via
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveAll:
+    """Somebody moves every open incident that is pinned to policies of other rules. → `Moved`."""
+
+    person: str
+    via: Via
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moved:
+    """Which incidents were moved onto the rules in force."""
+
+    incidents: tuple[int, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookAtRules:
+    """The engine's own, at a start and with other rules: what waits for office hours looks when these begin now.
+
+    Answered with how many open incidents are pinned to policies of other rules.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +250,9 @@ Command: TypeAlias = (
     Ingest
     | Answer
     | RaiseIncident
+    | Move
+    | MoveAll
+    | LookAtRules
     | Receipt
     | Claim
     | Quarantine
@@ -235,7 +271,7 @@ Command: TypeAlias = (
     | Arm
     | Measured
 )
-Result: TypeAlias = Ingested | Answered | tuple[Claimed, ...] | Overridden | Absence | Silenced | None
+Result: TypeAlias = Ingested | Answered | Moved | tuple[Claimed, ...] | Overridden | Absence | Silenced | int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ from escalatord.core.values import replace
 from escalatord.engine import intake
 from escalatord.engine.asking import Asker
 from escalatord.engine.batch import Batch
-from escalatord.engine.commands import Arm, Changed, Command, Ingest, PeopleGone, Result
+from escalatord.engine.commands import Arm, Changed, Command, Ingest, LookAtRules, PeopleGone, Remark, Result
 from escalatord.engine.handlers import Due
 from escalatord.engine.known import KnownBodies
 from escalatord.engine.lease import Lease
@@ -96,6 +96,7 @@ class Engine:
     ) -> None:
         self.clock = clock
         self.ready = False
+        self.outdated = 0
         self._store = store
         self._idle_seconds = idle_seconds
         self._batch = Batch(store, ruleset, link_key)
@@ -212,7 +213,10 @@ class Engine:
             await self.write(lambda tx: tx.outbox_end_leases(now))
         await loop.run_in_executor(self._writer, self._batch.refresh, now)
         await loop.run_in_executor(self._writer, self._batch.survey, now)
-        await loop.run_in_executor(self._writer, self._batch.commit, (Arm(beside_others=beside_others),), now)
+        waits = any(policy.hours for policy in self.ruleset.policies.values())
+        arm = Arm(beside_others=beside_others)
+        first: tuple[Command, ...] = (arm, LookAtRules()) if waits else (arm,)
+        await loop.run_in_executor(self._writer, self._batch.commit, first, now)
         self._next_due = await self.read(lambda tx: tx.next_due())
 
     async def keep_figures(self, seq: int, figures: Mapping[str, object]) -> None:
@@ -259,6 +263,13 @@ class Engine:
         await self._enqueue(Arm())
         if gone:
             await self._enqueue(PeopleGone(people=gone))
+        self.outdated = int(str(await self._enqueue(LookAtRules())))
+
+    async def tell_loaded(self, before: str) -> None:
+        """Say in the journal and the log that other rules are in force, and how many incidents follow the old ones."""
+        body = {"hash": self.ruleset.hash, "before": before, "outdated": self.outdated}
+        await self.submit(Remark(kind="config_loaded", body=body))
+        log.info("rules loaded", rules=self.ruleset.hash, incidents_on_old_policies=self.outdated)
 
     async def run_commits(self) -> None:
         """Commit what waits, for ever."""

@@ -29,6 +29,8 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 PAGE_KINDS = frozenset({NoticeKind.PAGE, NoticeKind.REMIND, NoticeKind.LAST_RESORT, NoticeKind.ACK_QUESTION})
+ANSWERED_KINDS = PAGE_KINDS | {NoticeKind.MILESTONE, NoticeKind.HANDOVER}
+"""Messages that come with a code and a link to answer by."""
 CALL_OFF_KINDS = frozenset({NoticeKind.ACKED, NoticeKind.STAND_DOWN})
 NEVER_SENT = frozenset({Attempt.PENDING, Attempt.WITHDRAWN})
 
@@ -336,7 +338,7 @@ class Unit:
                 if row.incident not in reached:
                     sent = self.tx.outbox_of(row.incident)
                     reached[row.incident] = {
-                        old.person for old in sent if old.kind in PAGE_KINDS and old.state not in NEVER_SENT
+                        old.person for old in sent if old.kind in ANSWERED_KINDS and old.state not in NEVER_SENT
                     }
                 if row.person not in reached[row.incident]:
                     continue

@@ -18,7 +18,9 @@ TEXT_CHARACTERS_MAX = 3000
 OPTION_CHARACTERS_MAX = 150
 URL_CHARACTERS_MAX = 3000
 TITLE_CHARACTERS_MAX = 300
-ASKS = frozenset({NoticeKind.PAGE, NoticeKind.REMIND, NoticeKind.LAST_RESORT, NoticeKind.ACK_QUESTION})
+ASKS = frozenset(
+    {NoticeKind.PAGE, NoticeKind.REMIND, NoticeKind.LAST_RESORT, NoticeKind.ACK_QUESTION, NoticeKind.HANDOVER}
+)
 MORE = (("Snooze 1 h", "snooze"), ("Resolve", "resolve"))
 
 

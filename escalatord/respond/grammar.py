@@ -1,7 +1,8 @@
 """What a text message means, before anybody knows who sent it.
 
 - A code starts the message, after an ack word at most: `K7`, `k 7.`, `ack K7`, `K7 on my way` (the rest is a note).
-- A letter behind the code says something else: `K7N` pass on, `K7U` undo, `K7L` list, `K7+` join; so do the words.
+- A letter behind the code says something else: `K7N` pass on, `K7U` undo, `K7L` list, `K7M` mitigated, `K7+` join; so
+  do the words.
 - Without a code only a few whole messages ack: `ok`, `ack`, `1`, `on it`. `ALL` means every page that waits.
 - Words of the carrier (STOP, START, HELP and their kin), in any case, spacing or Unicode form, are never commands.
 - Anything else is unclear, and unclear acks nothing. A refusal after a code (`K7 not me`) is unclear, not an ack.
@@ -36,7 +37,7 @@ DIGIT = rf"[{DIGITS}]{{1,2}}"
 LEADING = r"[\s\"'(\[#*.,-]*"
 FIRST = re.compile(
     rf"{LEADING}(?:(?:ACK|OK|OKAY|ON\s+IT|GOT\s+IT|I\s+HAVE\s+IT)\b[\s:,.!-]*)?(?P<letter>{SIGN})[\s.\-]*(?P<digits>{DIGIT})"
-    r"(?:(?P<suffix>[NUL](?![A-Z0-9])|\s*\+)|(?![A-Z0-9]))(?P<rest>.*)",
+    r"(?:(?P<suffix>[NULM](?![A-Z0-9])|\s*\+)|(?![A-Z0-9]))(?P<rest>.*)",
 )
 MORE = re.compile(rf"(?:[\s,;/&]|\bAND\b)+(?P<code>{SIGN}{DIGIT})(?![A-Z0-9+])")
 QUIET = re.compile(r"[.,!;:'\"()\[\]*#-]+")
@@ -52,6 +53,7 @@ class Meaning(StrEnum):
     UNDO = "undo"
     JOIN = "join"
     LIST = "list"
+    MITIGATED = "mitigated"
     HELP = "help"
     STOP = "stop"
     START = "start"
@@ -59,10 +61,11 @@ class Meaning(StrEnum):
     UNCLEAR = "unclear"
 
 
-SUFFIXES = {"N": Meaning.PASS_ON, "U": Meaning.UNDO, "L": Meaning.LIST, "+": Meaning.JOIN}
+SUFFIXES = {"N": Meaning.PASS_ON, "U": Meaning.UNDO, "L": Meaning.LIST, "M": Meaning.MITIGATED, "+": Meaning.JOIN}
 WORDS_AFTER_CODE = {
     "N": Meaning.PASS_ON, "NEXT": Meaning.PASS_ON, "PASS": Meaning.PASS_ON, "PASS ON": Meaning.PASS_ON,
     "U": Meaning.UNDO, "UNDO": Meaning.UNDO, "UNACK": Meaning.UNDO,
+    "M": Meaning.MITIGATED, "MITIGATED": Meaning.MITIGATED,
     "L": Meaning.LIST, "LIST": Meaning.LIST, "JOIN": Meaning.JOIN, "KEEP": Meaning.ACK, "KEEP IT": Meaning.ACK,
 }  # fmt: skip
 

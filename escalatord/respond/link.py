@@ -20,6 +20,7 @@ from itsdangerous import BadSignature, URLSafeSerializer
 
 from escalatord.core.events import Ack, Note, PassOn, Snooze, Unack
 from escalatord.core.incident import Incident, NoticeKind, Reason, State, Track, TrackState, Via
+from escalatord.core.milestones import spoken_of
 from escalatord.core.ruleset import World
 from escalatord.core.telling import Telling, at_clock, headline, roughly, subject, tell, what_became, what_next
 from escalatord.core.throttle import over
@@ -135,7 +136,8 @@ class Sight:
     @property
     def track(self) -> Track:
         """Return the track that the link is about."""
-        return self.incident.track(self.row.track) or self.incident.main
+        named = self.incident.track(self.row.track) or self.incident.main
+        return spoken_of(self.incident, named)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

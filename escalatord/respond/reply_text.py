@@ -83,10 +83,12 @@ def outcome_text(result: Heard) -> str:  # noqa: PLR0911 - one sentence for each
             return fit(
                 ["OK: you joined ", *_name(result, incident), f". {short_name(result.names, track.owner)} owns it."]
             )
-        case Reason.PASSED_ON | Reason.MANUAL:
-            return fit(["OK: ", *_name(result, incident), f" passed on. {_standing(result, incident, track)}"])
-        case Reason.UNACKNOWLEDGED:
-            return fit(["OK: ", *_name(result, incident), f" is open again. {_standing(result, incident, track)}"])
+        case Reason.PASSED_ON | Reason.MANUAL | Reason.UNACKNOWLEDGED:
+            is_back = result.answered.reason is Reason.UNACKNOWLEDGED
+            done = f" {'is open again' if is_back else 'passed on'}. {_standing(result, incident, track)}"
+            return fit(["OK: ", *_name(result, incident), done])
+        case Reason.MITIGATED:
+            return fit(["OK: ", *_name(result, incident), " is mitigated. ", _standing(result, incident, track)])
         case Reason.NOTED:
             return fit(["OK: noted on ", *_name(result, incident), "."])
         case Reason.RESOLVED:

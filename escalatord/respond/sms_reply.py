@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from escalatord.core.events import Ack, Note, PassOn, Unack
+from escalatord.core.events import Ack, Mitigated, Note, PassOn, Unack
 from escalatord.core.incident import Reason, TrackState, Via
 from escalatord.core.roster import ChannelKind
 from escalatord.engine.commands import Answered, Stranger, Unreachable
@@ -57,6 +57,8 @@ ACTED = frozenset(
         Reason.JOINED_RESPONSE,
         Reason.PASSED_ON,
         Reason.UNACKNOWLEDGED,
+        Reason.NOTED,
+        Reason.MITIGATED,
     }
 )
 
@@ -210,6 +212,9 @@ class SmsReplies:
                 return await self._ack(message, page, join=True, note=reply.note)
             case Meaning.LIST:
                 return await self._list(page)
+            case Meaning.MITIGATED:
+                event = Mitigated(person=page.person, via=message.via, text=reply.note)
+                return self._spoke(page, await answer(self._engine, page.incident.number, event))
             case Meaning.HELP:
                 return Spoke(text=standing_text(self._seen(page, message.now)))
             case _:
@@ -242,8 +247,10 @@ class SmsReplies:
             detail=message.detail,
         )
         answered = await answer(self._engine, page.incident.number, event)
-        await self._add_note(message, page, note)
-        return self._spoke(page, answered)
+        noted = await self._add_note(message, page, note)
+        # an owner who writes gives an update: that it is theirs they know
+        said = noted if noted is not None and answered.reason is Reason.ALREADY_YOURS else answered
+        return self._spoke(page, said)
 
     async def _ack_several(self, message: Message, pages: Sequence[CodedPage]) -> Spoke:
         if not pages:
@@ -288,14 +295,16 @@ class SmsReplies:
         shown, firing = await self._engine.read(titles)
         return Spoke(text=list_text(page, shown, firing))
 
-    async def _add_note(self, message: Message, page: CodedPage, text: str) -> None:
+    async def _add_note(self, message: Message, page: CodedPage, text: str) -> Answered | None:
         """Keep what was said besides. The answer itself is committed by now: a note that fails must not unsay it."""
         if not text:
-            return
+            return None
         try:
-            await answer(self._engine, page.incident.number, Note(person=page.person, via=message.via, text=text))
+            return await answer(
+                self._engine, page.incident.number, Note(person=page.person, via=message.via, text=text)
+            )
         except StoreUnavailableError:
-            return
+            return None
 
     # ------------------------------------------------------------------------------------------------- pieces
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError, model_validator
 
@@ -38,6 +38,20 @@ UNTIL_SECONDS_DEFAULT = 7200.0
 SOURCE_DEFAULT = "alertmanager"
 SCHEMA_ID = "urn:escalatord:tests:1"
 WAYS = ("incident", "sent", "not_sent", "acked", "pages")
+
+NoticeWord: TypeAlias = Literal[
+    "page",
+    "remind",
+    "last_resort",
+    "ack_question",
+    "acked",
+    "stand_down",
+    "update",
+    "statutory",
+    "milestone",
+    "handover",
+    "digest",
+]
 
 
 class GivenPart(Part):
@@ -75,10 +89,7 @@ class SentPart(Part):
     by: Text | None = Field(None, description="a channel, or a kind of channel")
     at: Duration | None = Field(None, description="when it was sent")
     contains: Text | None = Field(None, description="words in it, in any case")
-    kind: (
-        Literal["page", "remind", "last_resort", "ack_question", "acked", "stand_down", "update", "statutory", "digest"]
-        | None
-    ) = Field(None, description="what it says to the one who gets it")
+    kind: NoticeWord | None = Field(None, description="what it says to the one who gets it")
 
 
 class AckedPart(Part):

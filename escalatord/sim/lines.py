@@ -27,6 +27,8 @@ NOTICES: Mapping[NoticeKind, str] = {
     NoticeKind.STAND_DOWN: "stood down",
     NoticeKind.ACK_QUESTION: "asked",
     NoticeKind.STATUTORY: "told of the legal clock",
+    NoticeKind.MILESTONE: "told what is due",
+    NoticeKind.HANDOVER: "told at the start of the shift",
     NoticeKind.PAGE: "tried again",
     NoticeKind.REMIND: "tried again",
     NoticeKind.LAST_RESORT: "tried again",
@@ -336,6 +338,26 @@ class _Teller:
             channels=tuple(dict.fromkeys(row.channel for row in rows)),
         )
 
+    def held(self, entry: JournalEntry) -> Line:
+        body = entry.body
+        until = datetime.fromisoformat(str(body["until"]))
+        wait = format_duration((until - entry.at).total_seconds())
+        return self._line(
+            entry, f"held by hours of policy {body['hours_of']}", f"paged in {wait}, calendar {body['calendar']}"
+        )
+
+    def missed(self, entry: JournalEntry) -> Line:
+        owner = str(entry.body.get("owner") or "")
+        who = (owner,) if owner else ()
+        rows = self._take(entry, NoticeKind.MILESTONE, who)
+        what = f"missed: {str(entry.body['milestone']).replace('_', ' ')}"
+        return self._line(entry, f"{what} → {owner or 'nobody has it'}", self._ways(rows, who), who, rows)
+
+    def handed_over(self, entry: JournalEntry) -> Line:
+        people = _people(entry.body)
+        rows = self._take(entry, NoticeKind.HANDOVER, people)
+        return self._paging(entry, f"shift of {entry.body['person']} over", people, rows)
+
 
 WORDS: Mapping[str, Callable[[_Teller, JournalEntry], Line]] = {
     "opened": _Teller.opened,
@@ -354,6 +376,9 @@ WORDS: Mapping[str, Callable[[_Teller, JournalEntry], Line]] = {
     "suppressed": _Teller.muted,
     "statutory": _Teller.statutory,
     "ack_asked": _Teller.asked,
+    "held": _Teller.held,
+    "milestone_missed": _Teller.missed,
+    "shift_ended": _Teller.handed_over,
 }
 
 

@@ -42,6 +42,11 @@ _of_kinds = _rows.where(
 _at_or_below = (
     select(journal.c.seq, journal.c.at).where(journal.c.seq <= bindparam("seq")).order_by(journal.c.seq.desc()).limit(1)
 )
+_between = (
+    _rows.where(journal.c.at >= bindparam("since"), journal.c.at < bindparam("until"))
+    .order_by(journal.c.seq)
+    .limit(bindparam("limit"))
+)
 _last_seq = select(func.max(journal.c.seq))
 _heads = select(journal_heads).where(journal_heads.c.incident.in_(bindparam("incidents", expanding=True)))
 _incident_exists = select(literal(1)).where(incidents.c.number == bindparam("incident"))
@@ -100,6 +105,12 @@ def seq_before(connection: Connection, at: datetime) -> int:
         else:
             high = row.seq - 1
     return low
+
+
+def between(connection: Connection, since: datetime, until: datetime, limit: int) -> list[JournalRow]:
+    """Return at most `limit` entries made in [since, until), oldest first."""
+    given = {"since": to_micros(since), "until": to_micros(until), "limit": limit}
+    return [_journal_row(row) for row in connection.execute(_between, given)]
 
 
 def last_seq(connection: Connection) -> int:

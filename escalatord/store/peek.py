@@ -1,6 +1,8 @@
 """A look into a database that somebody else may be using: read only, nothing locked, nothing migrated."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TypeVar
 
 from sqlalchemy import URL, Engine, make_url
@@ -9,12 +11,26 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from escalatord.core.rules import AlertRecord
 from escalatord.errors import StoreRefusedError
 from escalatord.store import pragmas
+from escalatord.store.rows import JournalRow, OutboxRow
 from escalatord.store.tx import Tx
 
 T = TypeVar("T")
 
 BUSY_SECONDS = 5.0
 POSTGRES = frozenset({"postgresql", "postgres"})
+ALERTS_MAX = 20_000
+ROWS_MAX = 200_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Night:
+    """What a daemon wrote down between two instants: the alerts it knows, the journal, and the attempts of both."""
+
+    since: datetime
+    until: datetime
+    alerts: tuple[AlertRecord, ...]
+    journal: tuple[JournalRow, ...]
+    attempts: tuple[OutboxRow, ...]
 
 
 def recorded_alerts(url: str, limit: int) -> Sequence[AlertRecord]:
@@ -23,6 +39,24 @@ def recorded_alerts(url: str, limit: int) -> Sequence[AlertRecord]:
     Raise StoreRefusedError with a sentence when there is no such database, or it is not of this version.
     """
     return peek(url, lambda tx: tx.recent_alerts(limit))
+
+
+def recorded_night(url: str, since: datetime, until: datetime) -> Night:
+    """Return what a daemon wrote down in [since, until), from its database; StoreRefusedError as above.
+
+    Also past ROWS_MAX journal entries or ALERTS_MAX alerts: half a night must not be compared with a whole one.
+    """
+
+    def read(tx: Tx) -> Night:
+        alerts = tx.recent_alerts(ALERTS_MAX + 1)
+        rows = tx.journal_between(since, until, ROWS_MAX + 1)
+        if len(alerts) > ALERTS_MAX or len(rows) > ROWS_MAX:
+            raise StoreRefusedError("too much was recorded then; ask for a shorter time")
+        numbers = sorted({row.entry.incident for row in rows if row.entry.incident})
+        attempts = tuple(row for number in numbers for row in tx.outbox_of(number))
+        return Night(since=since, until=until, alerts=tuple(alerts), journal=tuple(rows), attempts=attempts)
+
+    return peek(url, read)
 
 
 def peek(url: str, work: Callable[[Tx], T]) -> T:

@@ -164,6 +164,10 @@ class Tx(RunTime):
         """Return an incident's entries (0 = the daemon's own), oldest first."""
         return journal.of_incident(self._connection, incident)
 
+    def journal_between(self, since: datetime, until: datetime, limit: int) -> list[JournalRow]:
+        """Return the oldest `limit` journal entries made in [since, until), oldest first."""
+        return journal.between(self._connection, since, until, limit)
+
     def journal_after(self, seq: int, limit: int) -> list[JournalRow]:
         """Return at most `limit` entries with a number above `seq`, oldest first."""
         return journal.after(self._connection, seq, limit)

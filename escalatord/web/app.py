@@ -19,6 +19,7 @@ from escalatord.web import (
     login,
     oncall_pages,
     pages,
+    rebasing,
     silence_pages,
     silences_api,
     sim_pages,
@@ -63,6 +64,7 @@ def all_routes(parts: WebParts) -> list[Route]:
     found = [
         Route("POST", "/in/{source}", ingest_http.ingest),
         *lifecycle.routes(reloadable=parts.reload is not None),
+        *rebasing.routes(),
         *api.routes(),
         *duty_api.routes(),
         *silences_api.routes(),

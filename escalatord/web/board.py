@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from escalatord.core.alert import Severity
+from escalatord.core.hours import held_until
 from escalatord.core.incident import Incident, State, TimerKind, TrackState
 from escalatord.core.telling import muted_by
 from escalatord.core.units import format_duration
+from escalatord.core.wallclock import Style, format_local
 from escalatord.store.rows import OutboxRow
 from escalatord.web.incidents_json import CLIMB_TIMERS, delivered, last_delivery, paging
 
@@ -71,7 +73,9 @@ def climbing(incident: Incident, now: datetime) -> tuple[str, float | None]:
     first = min(timers, key=lambda timer: timer.at, default=None)
     if first is None:
         return "", None
-    say = "paged again in" if first.kind is TimerKind.LAST_RESORT else "next tier in"
+    say = {TimerKind.LAST_RESORT: "paged again in", TimerKind.HOURS_START: "held, paged in"}.get(
+        first.kind, "next tier in"
+    )
     return say, (first.at - now).total_seconds()
 
 
@@ -89,7 +93,15 @@ def truth(incident: Incident, names: Mapping[str, str], now: datetime) -> str:
         since = f" for {span_between(incident.acknowledged_at, now)}" if incident.acknowledged_at else ""
         more = f" {_being_paged(incident, names)}" if paging(incident) else ""
         return f"{owner or 'Somebody'} has it{since}.{more}"
-    return _being_paged(incident, names) or "Nobody is being paged at this moment."
+    return _being_paged(incident, names) or _held(incident) or "Nobody is being paged at this moment."
+
+
+def _held(incident: Incident) -> str:
+    until = held_until(incident.main, incident.timers)
+    if until is None:
+        return ""
+    at = format_local(until, "UTC", Style.DAY)
+    return f"Held until {at} by the hours of policy {incident.policy}: nobody is paged before, unless it gets worse."
 
 
 def _being_paged(incident: Incident, names: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from escalatord.core.alert import Severity
-from escalatord.core.events import Ack, Note, PageNext, Resolve, Snooze, Unack
+from escalatord.core.events import Ack, Mitigated, Note, PageNext, Resolve, Snooze, Unack
 from escalatord.core.incident import Via
 from escalatord.core.policy import Action
 from escalatord.core.ruleset import Ruleset
@@ -83,6 +83,10 @@ def _note(content: Content, who: Speaker) -> HumanEvent:
     return Note(person=who.person, via=who.via, text=text, done=(Action(done),) if done else ())
 
 
+def _mitigated(content: Content, who: Speaker) -> HumanEvent:
+    return Mitigated(person=who.person, via=who.via, text=text_of(content, "text"))
+
+
 def _resolve(content: Content, who: Speaker) -> HumanEvent:
     return Resolve(person=who.person, via=who.via, decision=text_of(content, "decision"))
 
@@ -93,6 +97,7 @@ VERBS: Mapping[str, Callable[[Content, Speaker], HumanEvent]] = {
     "next": _next,
     "snooze": _snooze,
     "note": _note,
+    "mitigated": _mitigated,
     "resolve": _resolve,
 }
 

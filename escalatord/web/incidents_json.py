@@ -9,6 +9,7 @@ from datetime import datetime
 
 from escalatord.core.bundle import place_of, services_of
 from escalatord.core.forecast import ladder
+from escalatord.core.hours import held_until
 from escalatord.core.incident import (
     Attempt,
     Bundle,
@@ -31,7 +32,7 @@ from escalatord.store.rows import JournalRow, OutboxRow
 from escalatord.web.timeline import passed_over, sentence
 
 CLIMBING = (TrackState.RUNNING, TrackState.LAST_RESORT)
-CLIMB_TIMERS = (TimerKind.TIER_DEADLINE, TimerKind.LAST_RESORT)
+CLIMB_TIMERS = (TimerKind.TIER_DEADLINE, TimerKind.LAST_RESORT, TimerKind.HOURS_START)
 ONCALL_PREFIX = "oncall "
 
 # Reasons of an answer that changed nothing because of the state the incident is in: 409 for tools.
@@ -49,6 +50,8 @@ NOTHING_CHANGED = frozenset(
         Reason.NO_SUCH_TRACK,
         Reason.DUPLICATE,
         Reason.PERSON_REMOVED,
+        Reason.ALREADY_MITIGATED,
+        Reason.SAME_POLICY,
     }
 )
 
@@ -93,6 +96,9 @@ def summary(incident: Incident, names: Mapping[str, str]) -> dict[str, object]:
         "acknowledged_at": incident.acknowledged_at,
         "acknowledged_by": incident.acknowledged_by or None,
         "acknowledged_via": incident.acknowledged_via,
+        "mitigated_at": incident.mitigated_at,
+        "mitigated_by": incident.mitigated_by or None,
+        "held_until": held_until(incident.main, incident.timers),
         "recovered_at": incident.recovered_at,
         "resolved_at": incident.resolved_at,
         "resolved_by": incident.resolved_by or None,

@@ -190,6 +190,21 @@ OPERATIONS: Mapping[tuple[str, str], Operation] = {
         needs=("text",),
         answers=SAID,
     ),
+    ("POST", "/api/v1/incidents/{number}/mitigated"): Operation(
+        say="Say that the harm is stopped, though it is not over; `text` says how.",
+        body={"text": TEXT, **SPEAKER},
+        answers=SAID,
+    ),
+    ("POST", "/api/v1/incidents/{number}/rebase"): Operation(
+        say="Move it onto the rules in force; no deadline becomes later. 409 when it follows them already.",
+        body=SPEAKER,
+        answers=SAID,
+    ),
+    ("POST", "/api/v1/rebase"): Operation(
+        say="Move every open incident onto the rules in force; `moved` lists those that followed others.",
+        body=SPEAKER,
+        answers={200: "Object", 400: "Error", 403: "Error"},
+    ),
     ("POST", "/api/v1/incidents/{number}/resolve"): Operation(
         say="Say that it is over. A compliance track needs the decision that was made.",
         body={"decision": TEXT, **SPEAKER},
@@ -243,6 +258,8 @@ def _incident() -> dict[str, object]:
         "acknowledged_by": TEXT_OR_NULL,
         "acknowledged_via": {"enum": [*Via, None]},
         "recovered_at": INSTANT_OR_NULL,
+        "mitigated_at": INSTANT_OR_NULL,
+        "held_until": {**INSTANT_OR_NULL, "description": "Until when its pages wait for office hours."},
         "resolved_at": INSTANT_OR_NULL,
         "muted_by": {**TEXT_OR_NULL, "description": "Which mute took its last alert away while that still fired."},
         "next_tier_at": INSTANT_OR_NULL,

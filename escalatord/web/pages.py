@@ -10,6 +10,7 @@ from escalatord.core.incident import Reason, State, Via
 from escalatord.core.policy import TrackKind
 from escalatord.engine.commands import Answered
 from escalatord.engine.engine import View
+from escalatord.engine.rebasing import is_outdated
 from escalatord.web.api import submit_answer
 from escalatord.web.asking import form, number_of
 from escalatord.web.auth import CSRF_FIELD, DOOR
@@ -43,6 +44,10 @@ WHAT_WAS_SAID: Mapping[Reason, str] = {
     Reason.PASSED_ON: "The next tier is being paged.",
     Reason.EXHAUSTED: "There is no further tier: the last resort is being paged.",
     Reason.NOTED: "Written down.",
+    Reason.MITIGATED: "Mitigated: those who were paged because it was not are told.",
+    Reason.ALREADY_MITIGATED: "That was said before.",
+    Reason.REBASED: "Moved onto the rules in force; the timeline says what changed.",
+    Reason.SAME_POLICY: "It follows the rules in force already.",
     Reason.RESOLVED: "Closed. Everybody who was paged is told.",
     Reason.RESOLVE_NEEDS_DECISION: "A compliance track needs the decision that was made; write it under More.",
     Reason.ALREADY_RESOLVED: "It was over already.",
@@ -99,6 +104,7 @@ async def board(request: web.Request) -> web.Response:
         "duty": duty,
         "muted": [one for one in muting_json(await muting(engine)) if one["active"]],
         "nodes": node_lines(*request.app[PARTS].nodes(), now),
+        "outdated": sum(is_outdated(one, world.ruleset) for one in (*found.unacknowledged, *found.acknowledged)),
     }
     return page(request, "board.html", context)
 
@@ -135,6 +141,7 @@ async def incident(request: web.Request) -> web.Response:
         "why": _why(content["explanation"]),
         "tracks": len(view.incident.tracks),
         "needs_decision": _has_compliance(view),
+        "outdated": is_outdated(view.incident, view.world.ruleset),
     }
     return page(request, "incident.html", context)
 

@@ -75,6 +75,7 @@ def _joined(body: Body, names: Names) -> str:
 def _tier_entered(body: Body, names: Names) -> str:
     again = f", round {cycle + 1}" if isinstance(cycle := body.get("cycle"), int) and cycle else ""
     late = f", {_after(body, 'lateness_seconds')} late" if body.get("late") else ""
+    late += f", held {_after(body, 'held_seconds')}" if body.get("reason") == "hours_opened" else ""
     track = f" of {body['track']}" if body.get("track") else ""
     why = f"{_words(body.get('reason'))}{late}{_preferred(body, names)}"
     rejected = _rejected(body, names)
@@ -172,6 +173,34 @@ def _told_together(body: Body, names: Names) -> str:
     return f"{_person(body, names)} is {said} in one {_channel(body)} with {many} ({body.get('message')})"
 
 
+MISSED = {
+    "mitigate_by": "Not mitigated in its time",
+    "update_every": "No update in its time",
+    "resolve_by": "Not resolved in its time",
+}
+
+
+def _missed(body: Body, names: Names) -> str:
+    owner = f": {_person(body, names, 'owner')} has it" if body.get("owner") else ": nobody has it"
+    return f"{MISSED.get(str(body.get('milestone')), 'A milestone was missed')}{owner}"
+
+
+def _held(body: Body, names: Names) -> str:
+    del names
+    hours = f"the hours of policy {body.get('hours_of')} (calendar {body.get('calendar')})"
+    return f"Held until {_instant(body, 'until')} by {hours}"
+
+
+def _rebased(body: Body, names: Names) -> str:
+    changes, kept, started = body.get("changes"), body.get("kept"), body.get("started")
+    told = "; ".join(map(str, changes)) if isinstance(changes, list | tuple) and changes else "contact plans only"
+    more = f". New: {', '.join(map(str, started))}" if isinstance(started, list | tuple) and started else ""
+    stays = [f"{track} ({why})" for track, why in kept.items()] if isinstance(kept, Mapping) else []
+    return f"{_person(body, names)} moved it onto the rules in force: {told}{more}" + (
+        f". As they were: {', '.join(stays)}" if stays else ""
+    )
+
+
 SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
     "opened": _opened,
     "joined": _joined,
@@ -224,6 +253,15 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
         if body.get("muted_by")
         else "Every alert of it has recovered"
     ),
+    "mitigated": lambda body, names: f"{_person(body, names)} says that it is mitigated{_note(body, 'text')}",
+    "milestone_missed": _missed,
+    "made_up": lambda body, _: f"{body.get('track')}: made up for, whoever was paged for it is off the hook",
+    "held": _held,
+    "shift_ended": lambda body, names: (
+        f"The shift of {_person(body, names)} in {body.get('schedule')} is over, and it is still theirs: "
+        f"{_people(body, names)} told"
+    ),
+    "rebased": _rebased,
     "resolved": _resolved,
     "told_together": _told_together,
     "limited": lambda body, names: (

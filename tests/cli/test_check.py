@@ -104,6 +104,7 @@ def test_the_proof_for_programs_is_in_seconds_and_instants(tmp_path: Path) -> No
         "track": "technical",
         "severities": ["info", "warning", "error", "critical"],
         "dead": None,
+        "held_seconds_max": 0.0,
         "first_human_seconds": 0.0,
         "first_human_opened_at": "2026-11-21T12:00:00+00:00",
         "second_human_seconds": None,

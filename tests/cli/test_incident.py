@@ -75,6 +75,9 @@ def test_show_says_who_has_it_and_when_it_was_over(ask, fake, changes: dict[str,
         (["next", "142"], "next", {"via": "cli"}),
         (["snooze", "142", "30m"], "snooze", {"for": "30m", "via": "cli"}),
         (["note", "142", "rolling back"], "note", {"text": "rolling back", "via": "cli"}),
+        (["mitigated", "142", "rolled back"], "mitigated", {"text": "rolled back", "via": "cli"}),
+        (["mitigated", "INC-142", "--as", "bo"], "mitigated", {"via": "cli", "person": "bo"}),
+        (["rebase", "INC-142"], "rebase", {"via": "cli"}),
         (["resolve", "142", "--decision", "notified"], "resolve", {"decision": "notified", "via": "cli"}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -84,6 +87,31 @@ def test_verbs_say_what_was_typed(ask, fake, arguments: list[str], path: str, bo
     fake.answers[f"{ONE}/{path}"] = (200, happened("noted"))
     result = ask(*arguments)
     assert (result.exit_code, fake.asked) == (0, [("POST", f"{ONE}/{path}", body)])
+
+
+def test_rebase_of_all_says_which_were_moved(ask, fake) -> None:
+    """One request for every incident; what follows the rules already is not named; `--json` is the API's own."""
+    fake.answers["/api/v1/rebase"] = (200, {"rules": "1f9a0c77aa", "moved": ["INC-7", "INC-9"]})
+    assert ask("rebase", "--all").output == "moved onto rules 1f9a0c: INC-7, INC-9\n"
+    assert fake.asked == [("POST", "/api/v1/rebase", {"via": "cli"})]
+    assert json.loads(ask("rebase", "--all", "--json").output)["moved"] == ["INC-7", "INC-9"]
+    fake.answers["/api/v1/rebase"] = (200, {"rules": "1f9a0c77aa", "moved": []})
+    assert "no incident: all of them follow the rules in force" in ask("rebase", "--all").output
+
+
+@pytest.mark.parametrize("arguments", [["rebase"], ["rebase", "142", "--all"]])
+def test_rebase_wants_one_or_all(ask, fake, arguments: list[str]) -> None:
+    """Neither both nor none: exit 2, and nothing is asked."""
+    assert ask(*arguments).exit_code == 2
+    assert fake.asked == []
+
+
+def test_show_says_until_when_it_is_held(ask, fake) -> None:
+    """The policy whose hours hold it stands beside the instant, in show and as the reason in explain."""
+    fake.answers[ONE] = (200, incident(held_until="2026-10-26T08:00:00Z", paging=[]))
+    assert "held until 2026-10-26 08:00:00 UTC by hours of policy payments" in " ".join(ask("show", 142).output.split())
+    told = " ".join(ask("explain", "INC-142").output.split())
+    assert "critical held until 2026-10-26 08:00:00 UTC by hours of policy payments" in told
 
 
 def test_raise_opens_an_incident(ask, fake) -> None:
@@ -106,6 +134,8 @@ def test_raise_opens_an_incident(ask, fake) -> None:
         ("already_resolved", "It is over already."),
         ("no_such_track", "tracks: technical"),
         ("resolve_needs_decision", "--decision"),
+        ("same_policy", "It follows the rules in force already."),
+        ("already_mitigated", "That was said before."),
         ("something_{new}", "something {new}"),
     ],
 )

@@ -148,3 +148,41 @@ def test_the_table_tells_when_the_worst_is(tmp_path: Path) -> None:
         ("p technical", "critical", "0s", "8m (Mon 23 Nov 09:00)", "8m"),
         ("p technical", "error, warning, info", "0s", "1h5m (Mon 23 Nov 09:00)", "1h5m"),
     ]
+
+
+OFFICE_ONLY = (
+    ON_CALL.replace("    last_resort: {", "    hours: {calendar: work}\n    last_resort: {")
+    + SCHEDULE % ", active: calendar work"
+    + "calendars: {work: {timezone: Europe/Madrid, days: mon-fri, hours: 09:00-18:00}}\n"
+)
+
+
+HELD = (
+    'incidents of "p" are held outside calendar work, for 2d15h at most '
+    "(Fri 20 Nov 18:00–Mon 23 Nov 09:00 Europe/Madrid)"  # noqa: RUF001 - as it is printed
+)
+
+
+def test_nobody_has_to_be_there_while_pages_are_held(tmp_path: Path) -> None:
+    """A schedule of office hours is enough for a policy of office hours; the claim says for how long it holds."""
+    proof = proof_of(tmp_path, OFFICE_ONLY)
+    assert told(proof) == []
+    assert proof.claims[:2] == (
+        "somebody is in every tier at every minute of 90 days",
+        HELD,
+    )
+    assert [row[2] for row in proof.table] == ["0s, held up to 2d15h"]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        OFFICE_ONLY.replace("calendar: work}\n    last", "calendar: work, unless: severity >= critical}\n    last"),
+        OFFICE_ONLY + "exceptions: [{name: x, match: a=b, severity: error, policy: p, why: w}]\n",
+        OFFICE_ONLY.replace("    hours: {calendar: work}\n", ""),
+    ],
+    ids=["critical pages at night", "an exception does", "nothing is held"],
+)
+def test_whoever_may_be_paged_at_night_has_to_be_there(tmp_path: Path, changed: str) -> None:
+    """Where any page may go out at night the gap is an error as ever."""
+    assert any(" E030 tier 1" in line for line in told(proof_of(tmp_path, changed)))

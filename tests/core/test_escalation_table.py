@@ -13,12 +13,15 @@ from escalatord.core.events import (
     AlertSettled,
     Delivery,
     Event,
+    HoursChanged,
+    Mitigated,
     Note,
     Notify,
     Outcome,
     PageNext,
     PassOn,
     PersonGone,
+    Rebase,
     Resolve,
     Snooze,
     TimersDue,
@@ -26,11 +29,14 @@ from escalatord.core.events import (
 )
 from escalatord.core.incident import Attempt, Reason, State, TimerKind, TrackState, Via
 from escalatord.core.invariants import violations
+from escalatord.core.policy import Milestones, OfficeHours, Target, TargetKind
+from escalatord.core.schedule import Override, Schedule
 from tests.fakes.world import (
     LEGAL,
     T0,
     USUAL,
     at,
+    at_work,
     fired,
     ladder,
     opened,
@@ -66,6 +72,9 @@ EVENTS = {
     "ana snoozes": Snooze(person="ana", via=WEB, seconds=600, track="main"),
     "bo snoozes": Snooze(person="bo", via=WEB, seconds=600, track="main"),
     "a note": Note(person="cy", via=WEB, text="looking"),
+    "ana has mitigated it": Mitigated(person="ana", via=WEB),
+    "the same rules": Rebase(person="cy", via=WEB, policies=()),
+    "other calendars": HoursChanged(),
     "a bare resolve": Resolve(person="cy", via=WEB),
     "a decided resolve": Resolve(person="cy", via=WEB, decision="not reportable"),
     "news of no attempt": Delivery(reference="none", status=Attempt.DELIVERED),
@@ -86,9 +95,11 @@ def places():
         resort = run(resort, (PageNext(person="cy", via=WEB, track="main"), T0), world=world).incident
     needing = opened(world=NEEDY_WORLD, policies=(NEEDY, LEGAL))
     counted = run(needing, (Ack(person="ana", via=WEB, track="main"), T0), world=NEEDY_WORLD).incident
+    office = replace(PLAIN, hash="office-1", hours=OfficeHours(calendar="work"))
     waiting = replace(PLAIN, tracks=(replace(PLAIN.tracks[0], when=CRITICAL),))
     return {
         "waiting": (opened(world=under(waiting), policies=(waiting, LEGAL)), T0, under(waiting)),
+        "held": (opened(world=at_work(office), policies=(office, LEGAL)), T0, at_work(office)),
         "running": (running, T0, world),
         "acked": (acked, T0, world),
         "snoozed": (run(running, (EVENTS["ana snoozes"], T0), world=world).incident, T0, world),
@@ -101,27 +112,31 @@ def places():
 
 PLACES = places()
 TABLE = """
-a new alert         | 2*joined 3*new_alert_after_ack 3*joined
-a worse alert       | 8*severity_raised
-a better alert      | 8*severity_fell
-the last one settles| 8*recovered_compliance_open
-a look at the clock | 8*not_due
-ana acks            | no_such_track acknowledged 2*already_yours ack_extended acknowledged_late ack_counted stale_answer
-bo takes over       | no_such_track acknowledged 3*taken_over acknowledged_late acknowledged stale_answer
-bo joins            | no_such_track acknowledged 3*joined_response acknowledged_late acknowledged stale_answer
-bo acks             | no_such_track acknowledged 3*already_acknowledged acknowledged_late acknowledged stale_answer
-ana takes it back   | 2*not_acknowledged 3*unacknowledged not_acknowledged unacknowledged not_acknowledged
-ana passes on       | stale_tier 4*passed_on stale_tier passed_on stale_tier
-a late pass-on      | 8*stale_tier
-next tier by hand   | no_such_track 6*manual no_such_track
-ana snoozes         | no_such_track 5*snoozed ack_counted no_such_track
-bo snoozes          | no_such_track snoozed 3*already_acknowledged snoozed acknowledged no_such_track
-a note              | 8*noted
-a bare resolve      | 8*resolve_needs_decision
-a decided resolve   | 8*resolved
-news of no attempt  | 8*delivery_stale
-ana leaves          | not_due 4*person_removed not_due person_removed not_due
-a stranger leaves   | 8*not_due
+a new alert         | 3*joined 3*new_alert_after_ack 3*joined
+a worse alert       | 9*severity_raised
+a better alert      | 9*severity_fell
+the last one settles| 9*recovered_compliance_open
+a look at the clock | 9*not_due
+ana acks            | no_such_track 2*acknowledged 2*already_yours ack_extended acknowledged_late ack_counted \
+                      stale_answer
+bo takes over       | no_such_track 2*acknowledged 3*taken_over acknowledged_late acknowledged stale_answer
+bo joins            | no_such_track 2*acknowledged 3*joined_response acknowledged_late acknowledged stale_answer
+bo acks             | no_such_track 2*acknowledged 3*already_acknowledged acknowledged_late acknowledged stale_answer
+ana takes it back   | 3*not_acknowledged 3*unacknowledged not_acknowledged unacknowledged not_acknowledged
+ana passes on       | 2*stale_tier 4*passed_on stale_tier passed_on stale_tier
+a late pass-on      | 9*stale_tier
+next tier by hand   | no_such_track 7*manual no_such_track
+ana snoozes         | no_such_track 6*snoozed ack_counted no_such_track
+bo snoozes          | no_such_track 2*snoozed 3*already_acknowledged snoozed acknowledged no_such_track
+a note              | 9*noted
+ana has mitigated it| 9*mitigated
+the same rules      | 9*same_policy
+other calendars     | 9*not_due
+a bare resolve      | 9*resolve_needs_decision
+a decided resolve   | 9*resolved
+news of no attempt  | 9*delivery_stale
+ana leaves          | 2*not_due 4*person_removed not_due person_removed not_due
+a stranger leaves   | 9*not_due
 """
 """What each event comes to, place by place in the order of `places`; `3*x` stands for x three times."""
 
@@ -170,6 +185,7 @@ AFTER_THE_END = {
     Delivery: Reason.DELIVERY_STALE,
     PersonGone: Reason.NOT_DUE,
     TimersDue: Reason.NOT_DUE,
+    HoursChanged: Reason.NOT_DUE,
     AlertSettled: Reason.NOT_DUE,
 }
 
@@ -193,6 +209,14 @@ def test_the_table_covers_every_event_and_every_place():
     assert {incident.state for incident in incidents} == set(State) - {State.RESOLVED}
 
 
+ALSO = {
+    TimerKind.MITIGATE_BY: {"milestones": Milestones(mitigate_by_seconds=900)},
+    TimerKind.UPDATE_EVERY: {"milestones": Milestones(update_every_seconds=900)},
+    TimerKind.RESOLVE_BY: {"milestones": Milestones(resolve_by_seconds=900)},
+    TimerKind.HOURS_START: {"hours": OfficeHours(calendar="work")},
+}
+
+
 @pytest.mark.parametrize(
     "kind",
     [kind for kind in TimerKind if kind not in (TimerKind.STATUTORY, TimerKind.FLAP_END)],  # these end no tier
@@ -200,14 +224,24 @@ def test_the_table_covers_every_event_and_every_place():
 def test_every_deadline_that_passes_is_used_up(kind):
     """Whatever a deadline is for, acting upon it leaves no deadline in the past."""
     plan = replace(USUAL, steps=(USUAL.steps[1], USUAL.steps[2]))
-    policy = ladder(tier("ana", plan=plan, remind_seconds=(30,)))
-    world = under(policy)
+    policy = ladder(tier("ana", plan=plan, remind_seconds=(30,)), **ALSO.get(kind, {}))
+    if kind is TimerKind.SHIFT_END:
+        policy = ladder(replace(tier("bo", plan=plan), page=(Target(TargetKind.ONCALL, "first"),)))
+    world = at_work(policy)
+    schedule = Schedule(
+        name="first",
+        timezone="UTC",
+        layers=(),
+        overrides=(Override(schedule="first", person="ana", start=T0, end=at(60)),),
+        when_empty=("bo",),
+    )
+    world = replace(world, ruleset=replace(world.ruleset, schedules={"first": schedule}))
     incident = opened(world=world, policies=(policy,))
     match kind:
         case TimerKind.RECEIPT_OVERDUE:
             (sms, _) = (step.reference for step in incident.main.pages[0].steps)
             incident = run(incident, (Delivery(reference=sms, status=Attempt.ACCEPTED), T0), world=world).incident
-        case TimerKind.ACK_QUESTION | TimerKind.ACK_EXPIRY:
+        case TimerKind.ACK_QUESTION | TimerKind.ACK_EXPIRY | TimerKind.UPDATE_EVERY | TimerKind.SHIFT_END:
             incident = run(incident, (Ack(person="ana", via=WEB), T0), world=world).incident
         case TimerKind.SNOOZE_END:
             incident = run(incident, (Snooze(person="ana", via=WEB, seconds=60), T0), world=world).incident

@@ -6,9 +6,10 @@ from escalatord.core.alert import Alert, AlertStatus, Severity
 from escalatord.core.facts import parse_condition
 from escalatord.core.foresight import HORIZON_SECONDS, Fate, foresee
 from escalatord.core.matchers import parse_matchers
+from escalatord.core.policy import OfficeHours
 from escalatord.core.rules import ExceptionRule, Level, ThresholdRule
 from escalatord.core.values import replace
-from tests.fakes.world import RULESET
+from tests.fakes.world import OFFICE, RULESET, ladder, tier
 
 AT = datetime(2026, 10, 24, 1, 0, tzinfo=UTC)
 ALERT = Alert(
@@ -94,3 +95,16 @@ def test_rules_that_name_instants_for_ever_are_asked_so_often_only(monkeypatch):
     monkeypatch.setattr("escalatord.core.foresight.LOOKS_MAX", 1)
     levels = (Level(severity=Severity.ERROR, for_seconds=300), Level(severity=Severity.INFO))
     assert foresee(ruleset(rule(*levels)), ALERT, AT).severity == "info"
+
+
+def test_what_office_hours_hold_is_told_as_held():
+    """Who is paged first, and when, once the hours begin: 09:00 on Monday for an alert of Saturday night."""
+    policy = ladder(tier("ana"), tier("bo"), hours=OfficeHours(calendar="work"), name="plain")
+    rules = replace(
+        ruleset(rule(Level(severity=Severity.ERROR), policy="plain")),
+        policies={**RULESET.policies, "plain": policy},
+        calendars={"work": OFFICE},
+    )
+    fate = foresee(rules, ALERT, AT)
+    assert fate.timing.startswith("main: held → 2d8h ana → 2d8h10m bo")
+    assert fate.first == ""

@@ -8,7 +8,8 @@ from escalatord.core.alert import Severity
 from escalatord.core.events import Ack, AlertSettled, PageNext, Resolve, Snooze
 from escalatord.core.incident import State, Timer, TimerKind, TrackState, Via
 from escalatord.core.invariants import violations
-from tests.fakes.world import LEGAL, PAYMENTS, T0, at, ladder, opened, run, tier, under
+from escalatord.core.policy import OfficeHours
+from tests.fakes.world import LEGAL, PAYMENTS, T0, at, at_work, ladder, opened, run, tier, under
 
 PLAIN = ladder(tier("ana"))
 WORLD = under(PLAIN)
@@ -18,6 +19,13 @@ SNOOZED = run(RUNNING, (Snooze(person="ana", via=Via.WEB, seconds=600), T0), wor
 RESORT = run(RUNNING, (PageNext(person="cy", via=Via.WEB), T0), world=WORLD).incident
 CLOSED = run(RUNNING, (Resolve(person="ana", via=Via.WEB), T0), world=WORLD).incident
 WAITING = opened(Severity.WARNING)
+OFFICE = ladder(tier("ana"), hash="office", hours=OfficeHours(calendar="work"))
+WAITS = opened(world=at_work(OFFICE), policies=(OFFICE,))
+CALLED = run(
+    opened(world=WORLD, policies=(PLAIN, LEGAL)),
+    (AlertSettled(fingerprint="f1", severity=Severity.ERROR), at(1)),
+    world=WORLD,
+).incident
 RECOVERED = run(
     opened(policies=(PAYMENTS, LEGAL)),
     (Ack(person="ana", via=Via.WEB), T0),
@@ -42,8 +50,8 @@ def bare(incident):
 
 @pytest.mark.parametrize(
     "incident",
-    [RUNNING, HELD, SNOOZED, RESORT, CLOSED, WAITING, RECOVERED],
-    ids=["running", "held", "snoozed", "last resort", "closed", "waiting", "recovered"],
+    [RUNNING, HELD, SNOOZED, RESORT, CLOSED, WAITING, RECOVERED, WAITS, also(HELD, TimerKind.SHIFT_END)],
+    ids=["running", "acked", "snoozed", "last resort", "closed", "waiting", "recovered", "held", "with a shift"],
 )
 def test_what_the_machine_makes_is_sound(incident):
     """Every kind of place an incident can be in passes."""
@@ -76,6 +84,12 @@ LOST = "track_{}_without_its_deadline:main"
         (but(RESORT, acks=("cto",)), ["enough_acks_and_still_climbing:main"]),
         (but(RUNNING, need=3, pages=(*RUNNING.main.pages, *RESORT.main.pages), acks=("cy",)), []),
         (but(HELD, acks=("ana", "ana")), ["ack_counted_twice:main"]),
+        (bare(WAITS), ["open_without_deadline", LOST.format("held")]),
+        (also(WAITS, TimerKind.TIER_DEADLINE), [LOST.format("held")]),
+        (but(WAITS, owner="ana"), [LOST.format("held")]),
+        (but(WAITS, pages=RUNNING.main.pages), [LOST.format("held")]),
+        (also(RUNNING, TimerKind.HOURS_START), [LOST.format("running")]),
+        (also(CALLED, TimerKind.MITIGATE_BY), [LOST.format("ended")]),
         (replace(HELD, state=State.OPEN), ["held_but_shown_open"]),
         (replace(RUNNING, state=State.ACKNOWLEDGED), ["open_but_shown_held"]),
         (

@@ -14,11 +14,14 @@ from escalatord.core.events import (
     AlertSettled,
     Delivery,
     Event,
+    HoursChanged,
+    Mitigated,
     Note,
     Notify,
     PageNext,
     PassOn,
     PersonGone,
+    Rebase,
     Record,
     Resolve,
     Snooze,
@@ -26,11 +29,12 @@ from escalatord.core.events import (
     Unack,
     Withdraw,
 )
-from escalatord.core.incident import Attempt, Cause, NoticeKind, Reason, State, TrackState, Via
+from escalatord.core.incident import Attempt, Cause, NoticeKind, Reason, State, TimerKind, TrackState, Via
 from escalatord.core.invariants import violations
 from escalatord.core.noise import Flap
-from escalatord.core.policy import NEED_ALL, Action, Prefer, TrackKind
-from tests.fakes.world import LEGAL, PAYMENTS, PEOPLE, T0, WORLD, fired
+from escalatord.core.policy import NEED_ALL, Action, Milestones, OfficeHours, Prefer, TrackKind
+from tests.fakes.world import LEGAL, PAYMENTS, PEOPLE, T0, WORLD, at_work, fired, under
+from tests.fakes.world import OFFICE as CALENDAR
 
 TIERS = PAYMENTS.tracks[0].tiers
 NEEDY = replace(
@@ -51,6 +55,13 @@ NEEDY = replace(
 """The same ladder where tiers need several acks, or choose."""
 PERSONS = st.sampled_from([*PEOPLE, "stranger"])
 VIAS = st.sampled_from([Via.SMS, Via.LINK, Via.CALL, Via.WEB])
+HURRIED = replace(
+    PAYMENTS,
+    hash="hurried",
+    milestones=Milestones(mitigate_by_seconds=1800, update_every_seconds=600, resolve_by_seconds=7200),
+)
+OFFICE = replace(HURRIED, hash="office", hours=OfficeHours(calendar="work", unless=Severity.CRITICAL))
+LATER = replace(PAYMENTS, hash="later", tracks=PAYMENTS.tracks[:1], milestones=Milestones(resolve_by_seconds=900))
 PAGES = (NoticeKind.PAGE, NoticeKind.REMIND, NoticeKind.LAST_RESORT)
 
 
@@ -95,16 +106,16 @@ class Escalating(RuleBasedStateMachine):
         exception=st.booleans(),
         start_at=st.integers(0, 5),
         nobody=st.sets(st.sampled_from(list(PEOPLE)), max_size=5),
-        needs=st.booleans(),
+        main=st.sampled_from([PAYMENTS, NEEDY, HURRIED, OFFICE]),
         damped=st.booleans(),
     )
-    def opens(self, severity, exception, start_at, nobody, needs, damped):
+    def opens(self, severity, exception, start_at, nobody, main, damped):
         """An incident opens, perhaps by exception with a compliance track, perhaps with people missing."""
         people = {name: person for name, person in PEOPLE.items() if name not in nobody}
         flap = Flap(reopen_within_seconds=900, stay_open_seconds=600) if damped else None
-        policed = {**WORLD.policies, NEEDY.hash: NEEDY}
-        self.world = replace(WORLD, policies=policed, ruleset=replace(WORLD.ruleset, people=people, flap=flap))
-        main = NEEDY if needs else PAYMENTS
+        world = at_work(HURRIED, under(OFFICE, under(LATER, under(NEEDY))))
+        self.world = replace(world, ruleset=replace(world.ruleset, people=people, flap=flap))
+        self.main = main
         policies = (main, LEGAL) if exception else (main,)
         cause = Cause.EXCEPTION if exception else Cause.THRESHOLD
         self.firing = {"f1": severity}
@@ -148,6 +159,28 @@ class Escalating(RuleBasedStateMachine):
         """Somebody writes something down, at any time."""
         assert step(self.incident, Note(person=person, via=Via.SMS, text="x"), self.now, self.world).effects
 
+    @rule(person=PERSONS)
+    def mitigates(self, person):
+        """Somebody says that the harm is stopped."""
+        self.happen(Mitigated(person=person, via=Via.CLI))
+        if self.incident.state is not State.RESOLVED:
+            assert self.incident.mitigated_at is not None
+            assert all(timer.kind is not TimerKind.MITIGATE_BY for timer in self.incident.timers)
+
+    @rule(policy=st.sampled_from([PAYMENTS, HURRIED, OFFICE, LATER]))
+    def moves_to_other_rules(self, policy):
+        """Somebody moves it onto the rules in force; whoever has it keeps it."""
+        owners = {track.name: track.owner for track in self.incident.tracks}
+        self.happen(Rebase(person="admin", via=Via.WEB, policies=(policy, LEGAL)))
+        assert {name: self.incident.track(name).owner for name in owners} == owners
+
+    @rule(days=st.integers(1, 7))
+    def calendar_changes(self, days):
+        """The working week becomes another."""
+        weekly = replace(CALENDAR, hours=(replace(CALENDAR.hours[0], days=frozenset(range(days))),))
+        self.world = replace(self.world, ruleset=replace(self.world.ruleset, calendars={"work": weekly}))
+        self.happen(HoursChanged())
+
     @rule(
         data=st.data(),
         status=st.sampled_from(
@@ -165,7 +198,7 @@ class Escalating(RuleBasedStateMachine):
         """An alert joins or changes."""
         previous = self.firing.get(fingerprint)
         self.firing[fingerprint] = severity
-        self.happen(fired(severity=severity, fingerprint=fingerprint, previous=previous))
+        self.happen(fired(severity=severity, fingerprint=fingerprint, previous=previous, policies=(self.main,)))
 
     @rule(severity=st.sampled_from(Severity), known=st.booleans())
     @precondition(lambda self: self.incident.state is State.RESOLVED)
@@ -216,7 +249,8 @@ class Escalating(RuleBasedStateMachine):
         """No page of a held or ended track is left to send."""
         if self.incident is None:
             return
-        quiet = {t.name for t in self.incident.tracks if t.state in (TrackState.ACKNOWLEDGED, TrackState.ENDED)}
+        at_rest = (TrackState.ACKNOWLEDGED, TrackState.ENDED, TrackState.WAITING)
+        quiet = {t.name for t in self.incident.tracks if t.state in at_rest}
         assert [row for row in self.outbox.values() if row.kind in PAGES and row.track in quiet] == []
 
     @invariant()

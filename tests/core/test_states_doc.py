@@ -13,6 +13,8 @@ from escalatord.core.events import (
     AlertFired,
     AlertSettled,
     Delivery,
+    Mitigated,
+    Note,
     PageNext,
     PassOn,
     PersonGone,
@@ -24,9 +26,9 @@ from escalatord.core.events import (
 )
 from escalatord.core.incident import Attempt, State, TrackState, Via
 from escalatord.core.noise import Flap
-from escalatord.core.policy import NEED_ALL
+from escalatord.core.policy import NEED_ALL, Milestones, OfficeHours
 from escalatord.core.values import replace
-from tests.fakes.world import LEGAL, T0, fired, ladder, tier, under, without
+from tests.fakes.world import LEGAL, T0, at_work, fired, ladder, tier, under, without
 
 DOC = Path(__file__).parents[2] / "docs" / "states.md"
 DEPTH_MAX = 6
@@ -36,9 +38,17 @@ RINGS = ladder(tier("ana"), tier("bo"), name="rings", hash="rings")
 WAITS = replace(
     RINGS, hash="waits", tracks=(replace(RINGS.tracks[0], name="waits", when=Severity.CRITICAL),), name="waits"
 )
+OFFICE = replace(RINGS, name="office", hash="office", hours=OfficeHours(calendar="work", unless=Severity.CRITICAL))
+HURRIED = ladder(
+    tier("ana", within=600),
+    tier("bo", within=600),
+    name="hurried",
+    hash="hurried",
+    milestones=Milestones(mitigate_by_seconds=1200, update_every_seconds=300, resolve_by_seconds=3000),
+)
 NEEDS = ladder(tier("ana", "bo", need=NEED_ALL), name="needs", hash="needs")
 POLICIES = (RINGS, WAITS, LEGAL)
-FULL = under(NEEDS, under(LEGAL, under(WAITS, under(RINGS))))
+FULL = at_work(OFFICE, under(HURRIED, under(NEEDS, under(LEGAL, under(WAITS, under(RINGS))))))
 FLAP_SECONDS = 3600.0
 DAMPED = replace(
     FULL,
@@ -54,6 +64,9 @@ HUMAN = (
     Unack(person="ana", via=WEB, track="main"),
     PageNext(person="cy", via=WEB, track="main"),
     Snooze(person="ana", via=WEB, seconds=600, track="main"),
+    Ack(person="bo", via=WEB, track="past due:main"),
+    Note(person="ana", via=WEB, text="looking"),
+    Mitigated(person="ana", via=WEB),
     Resolve(person="cy", via=WEB, decision="not reportable"),
 )
 
@@ -76,28 +89,20 @@ def place(incident, world):
     states = tuple(track.state for track in incident.tracks)
     missed = tuple((page.person, *(step.status for step in page.steps)) for page in main.pages)
     holds = frozenset(timer.kind for timer in incident.timers if timer.track == main.name)
-    return (
-        states,
-        main.tier,
-        main.owner,
-        main.need,
-        main.acks,
-        missed,
-        holds,
-        incident.severity,
-        sum(incident.firing) > 1,
-        id(world),
-    )
+    overdue = tuple((track.overdue, track.silences) for track in incident.tracks)
+    told = (incident.severity, sum(incident.firing) > 1, incident.mitigated_at is None, overdue)
+    return states, main.tier, main.owner, main.need, main.acks, missed, holds, told, id(world)
 
 
 def observed():
     """Return every edge (from, to, reason) that a track takes, searching all that can happen to an incident."""
     edges, seen, queue = set(), set(), deque()
-    for policies in (POLICIES, POLICIES[:2], (NEEDS,)):
-        for world in (FULL, DAMPED, without("ana", world=FULL), without("ana", "bo", world=FULL)):
-            begun = step(None, fired(policies=policies), T0, world)
-            edges |= {(OUTSIDE, track.state.value, "opened") for track in begun.incident.tracks}
-            queue.append((begun.incident, T0, world, 0))
+    gone = (FULL, DAMPED, without("ana", world=FULL), without("ana", "bo", world=FULL))
+    begins = [(policies, world) for policies in (POLICIES, POLICIES[:2], (NEEDS,)) for world in gone]
+    for policies, world in (*begins, *(((*one,), FULL) for one in ((OFFICE,), (OFFICE, LEGAL), (HURRIED,)))):
+        begun = step(None, fired(policies=policies), T0, world)
+        edges |= {(OUTSIDE, track.state.value, "opened") for track in begun.incident.tracks}
+        queue.append((begun.incident, T0, world, 0))
     while queue:
         incident, now, world, depth = queue.popleft()
         if incident.stood is not None and depth < DEPTH_MAX:  # over, and it fires again at once, or after its deadlines
@@ -152,10 +157,11 @@ def test_every_word_on_an_arrow_is_explained():
 def test_a_track_never_ends_up_nowhere():
     """From every state a track can get to every state it should: into a human's hands, and to its end."""
     onward = {start: {end for one, end, _ in EDGES if one == start} for start, _, _ in EDGES}
-    assert onward["running"] == {"running", "acknowledged", "last_resort", "ended"}
-    assert onward["last_resort"] == {"last_resort", "acknowledged", "ended"}
-    assert onward["acknowledged"] == {"running", "last_resort", "ended"}
+    assert onward["running"] == {"waiting", "held", "running", "acknowledged", "last_resort", "ended"}
+    assert onward["last_resort"] == {"waiting", "last_resort", "acknowledged", "ended"}
+    assert onward["acknowledged"] == {"waiting", "held", "running", "last_resort", "ended"}
     assert onward["waiting"] == {"running", "last_resort", "ended"}
+    assert onward["held"] == {"running", "acknowledged", "last_resort", "ended"}
     assert set(onward) == {OUTSIDE, *(state.value for state in TrackState)}
 
 
@@ -174,4 +180,8 @@ def test_only_humans_and_recovery_stop_the_ringing():
         "resolved",
         "recovered",
         "recovered_compliance_open",
+    }
+    assert {reason for start, end, reason in EDGES if end == "waiting" and start not in (OUTSIDE, "ended")} == {
+        "mitigated",
+        "noted",
     }

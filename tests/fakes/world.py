@@ -1,9 +1,10 @@
 """A small company for tests of the core: five people, two tracks, a compliance policy, simulated channels."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from escalatord.core.alert import Severity
+from escalatord.core.calendar import Calendar, Hours
 from escalatord.core.events import AlertFired, Event, Notify, Outcome, Record, TimersDue
 from escalatord.core.incident import Cause, Incident
 from escalatord.core.policy import (
@@ -202,6 +203,18 @@ def ladder(*tiers: Tier, kind: TrackKind = TrackKind.TECHNICAL, **changes: objec
         "last_resort": LastResort(page=(person("cto"),), plan=URGENT),
     }
     return Policy(**{**facts, **changes})
+
+
+OFFICE = Calendar(
+    name="work", timezone="UTC", hours=(Hours(days=frozenset(range(5)), start=time(9, 0), end=time(18, 0)),)
+)
+"""Monday to Friday, nine to six; T0 is a Saturday, an hour after midnight."""
+
+
+def at_work(policy: Policy, world: World = WORLD, calendar: Calendar = OFFICE) -> World:
+    """Return the world with a policy more and a calendar called work."""
+    known = under(policy, world)
+    return replace(known, ruleset=replace(known.ruleset, calendars={"work": calendar}))
 
 
 def tier(*names: str, plan: ContactPlan = MAIL, within: float = 600, **changes: object) -> Tier:

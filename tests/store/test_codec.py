@@ -108,6 +108,21 @@ def test_codec_fills_fields_that_an_older_release_lacked():
     assert incident(7) == incident_codec.decode(json.dumps(stored))
 
 
+def test_codec_reads_incidents_and_policies_from_before_milestones_and_hours():
+    """What was running before an update goes on: no milestone was missed, nothing is held, nobody has mitigated it."""
+    stored = json.loads(incident_codec.encode(incident(7)))
+    for name in ("mitigated_at", "mitigated_by"):
+        del stored[name]
+    for name in ("started_at", "held_since", "held_seconds", "heirs", "silences", "overdue", "spared"):
+        for track in stored["tracks"]:
+            del track[name]
+    assert incident(7) == incident_codec.decode(json.dumps(stored))
+    pinned = json.loads(policy_codec.encode(PAYMENTS))
+    for name in ("milestones", "hours"):
+        del pinned[name]
+    assert policy_codec.decode(json.dumps(pinned)) == PAYMENTS
+
+
 def test_codec_keeps_numbers_that_json_lacks():
     """An observed value of infinity comes back as infinity."""
     told = Alert(

@@ -4,7 +4,7 @@ import pytest
 
 from escalatord.core.events import Ack
 from escalatord.core.incident import NoticeKind, Via
-from escalatord.engine.handlers import still_wanted
+from escalatord.engine.claiming import still_wanted
 from tests.fakes.world import T0, ladder, opened, run, tier, under
 from tests.store.samples import attempt
 
