@@ -39,6 +39,7 @@ _waiting = (
     .where(
         attempt_is_pending,
         outbox.c.person == bindparam("of_person"),
+        outbox.c.channel == bindparam("by_channel"),
         outbox.c.due_at <= bindparam("until"),
         outbox.c.claims == literal_column("0"),
     )
@@ -76,8 +77,11 @@ def waiting_for(
 ) -> list[OutboxRow]:
     """Return what waits to go to `person` by any of `channels` for the first time, due by `until` (None = ever)."""
     at = NEVER if until is None else to_micros(until)
-    found = [row_from(row) for row in fetch(connection, _waiting, of_person=person, until=at, limit=limit)]
-    return [row for row in found if row.channel in channels]
+    found: list[OutboxRow] = []
+    for channel in sorted(channels):
+        rows = fetch(connection, _waiting, of_person=person, by_channel=channel, until=at, limit=limit)
+        found += [row_from(row) for row in rows]
+    return sorted(found, key=lambda row: (row.due_at, row.reference))[:limit]
 
 
 def told(connection: Connection, numbers: Iterable[int]) -> set[Told]:

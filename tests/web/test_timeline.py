@@ -95,6 +95,33 @@ def said(kind: str, **body: object) -> str:
         ("snoozed", {"person": "ana", "until": None}, "Ana Ruiz snoozed it until ?"),
         ("noted", {"text": "{0.__class__}"}, "somebody noted: {0.__class__}"),
         ("joined", {"fingerprint": "ab", "new_severity": "critical"}, "Alert ab joined; it is now critical"),
+        ("joined", {"fingerprint": "ab", "again": True}, "Alert ab fires again"),
+        ("quiet", {"stay_open_seconds": 600}, "Quiet for now; over when it stays quiet for 10m"),
+        (
+            "reopened",
+            {"after_seconds": 120, "times": 2},
+            "Fires again 2m after its end (time 2): goes on where it stood",
+        ),
+        (
+            "told_together",
+            {"person": "ana", "channel": "sms", "with": 1, "notice": "page", "message": "i2-1-0-d"},
+            "Ana Ruiz is paged in one sms with 1 other (i2-1-0-d)",
+        ),
+        (
+            "told_together",
+            {"person": "ana", "channel": "sms", "with": 3, "notice": "stand_down", "message": "x"},
+            "Ana Ruiz is told in one sms with 3 others (x)",
+        ),
+        (
+            "limited",
+            {"person": "bo", "channel": "call"},
+            "call to Bo Lindgren left out: over their limit, and they know already",
+        ),
+        (
+            "moved_to_free",
+            {"person": "bo", "from": "sms", "channel": "mail"},
+            "sms to Bo Lindgren goes by mail: the cap of the day is reached",
+        ),
         ("a_kind_of_tomorrow", {}, "a kind of tomorrow"),
     ],
 )
@@ -113,6 +140,8 @@ def test_every_kind_that_is_written_has_a_sentence():
     """No entry of an incident is shown by its bare kind."""
     written = set()
     for path in [*PACKAGE.glob("core/*.py"), *PACKAGE.glob("engine/*.py")]:
-        written |= set(re.findall(r'\brecord\(\s*"([a-z_]+)"', path.read_text()))
+        text = path.read_text()
+        written |= set(re.findall(r'\brecord\(\s*"([a-z_]+)"', text))
+        written |= set(re.findall(r'\bunit\.note\(\s*\w+,\s*"([a-z_]+)"', text))
     assert len(written) > 20
     assert written - OF_THE_DAEMON <= set(SENTENCES)
