@@ -108,8 +108,16 @@ def shown(incident: Incident) -> Iterator[str]:
     yield from output.section("what", [f"{incident['service']}: {incident['title']}".removeprefix(": ")])
     yield from output.section("links", [f"{name} {link}" for name, link in incident["links"].items()])
     yield from output.section("now", [state_words(incident)])
+    yield from output.section("asked for", [_task(task) for task in incident.get("actions", ())])
     yield from output.section("timeline", [f"{output.clock(e['at'])} {e['say']}" for e in incident["timeline"]])
     yield from output.section("what is next", ladder(incident["next"]))
+
+
+def _task(task: Mapping[str, Any]) -> str:
+    """Return one task of an incident: `open_rca, of person vera since 03:11:14, open`."""
+    done = f"done by {task['done_by']} at {output.clock(task['done_at'])}" if task["done_at"] else "open"
+    owner = f", of {task['owner']}" if task["owner"] else ""
+    return f"{task['action']}{owner} since {output.clock(task['asked_at'])}, {done}"
 
 
 def headline(incident: Incident) -> str:
@@ -137,7 +145,11 @@ def state_words(incident: Incident) -> str:
         return (
             f"held until {until} by hours of policy {incident['policy']}; nobody is paged before, unless it gets worse"
         )
-    return f"nobody has acknowledged it; tier {incident['tier']} is paged: {', '.join(incident['paging']) or 'nobody'}"
+    track = _climbing_with_acks(incident)
+    acked = "nobody has acknowledged it"
+    if track is not None:
+        acked = f"{', '.join(track['acks'])} acknowledged it, {len(track['acks'])} of {track['acks_needed']} needed"
+    return f"{acked}; tier {incident['tier']} is paged: {', '.join(incident['paging']) or 'nobody'}"
 
 
 def _lasted(incident: Incident, end: str) -> str:
@@ -299,8 +311,14 @@ def _end(reply: Reply, *, as_json: bool) -> None:
 
 def _counted(incident: Incident) -> dict[str, object]:
     """Return how far the acks of a climbing track have got, of the first that has any."""
-    track = next((one for one in incident["tracks"] if one.get("acks") and one["state"] != "acknowledged"), None)
+    track = _climbing_with_acks(incident)
     return {"acks": len(track["acks"]), "needed": track["acks_needed"]} if track else {"acks": 0, "needed": 1}
+
+
+def _climbing_with_acks(incident: Incident) -> Mapping[str, Any] | None:
+    """Return the first track that somebody has acked and that still wants more; None when there is none."""
+    climbing = ("running", "last_resort")
+    return next((one for one in incident["tracks"] if one.get("acks") and one["state"] in climbing), None)
 
 
 def outcome(reply: Reply) -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple, TypeAlias
 
 from escalatord.core.matchers import Matchers
 from escalatord.core.mutes import Template
-from escalatord.core.policy import ContactPlan, Policy, Target
+from escalatord.core.policy import NEED_ALL, NEED_FIRST, ContactPlan, Policy, Target
 from escalatord.core.rules import AllOf, AnyOf, Comparison
 from escalatord.core.ruleset import Ruleset
 from escalatord.core.schedule import Schedule, on_call
@@ -180,7 +180,7 @@ def _leaf(path: Path, value: object) -> str | None:
         case AnyOf() | AllOf():
             joint = " or " if isinstance(value, AnyOf) else " and "
             return joint.join(str(_leaf(path, part)) for part in value.parts)
-        case ContactPlan() if path[0] != "contact_plans":
+        case ContactPlan() if path[0] == "policies":
             return value.name  # its steps are told once, where it stands
         case Enum():
             return str(value.value)
@@ -189,13 +189,19 @@ def _leaf(path: Path, value: object) -> str | None:
         case float() | int() if any(part.endswith(SECONDS) for part in path):
             return format_duration(float(value))
         case str() | int() | float() | bytes():
-            return value.hex() if isinstance(value, bytes) else str(value)
+            return value.hex() if isinstance(value, bytes) else _spelled(path, value)
         case frozenset() | set():
             return ", ".join(sorted(str(_leaf(path, item)) for item in value))
         case tuple() | list() if all(_leaf(path, item) is not None for item in value):
             return ", ".join(str(_leaf(path, item)) for item in value)
         case _:
             return None if isinstance(value, Mapping | Sequence) or is_dataclass(value) else str(value)
+
+
+def _spelled(path: Path, value: str | float) -> str:
+    """Return a plain value as the rules spell it."""
+    words: Mapping[str | float, str] = {NEED_FIRST: "first", NEED_ALL: "all"} if path[-1] == "need" else {}
+    return words.get(value, str(value))
 
 
 def _name_of(value: object, number: int, path: Path) -> str:

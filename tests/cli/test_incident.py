@@ -65,6 +65,33 @@ def test_show_says_who_has_it_and_when_it_was_over(ask, fake, changes: dict[str,
     assert told in ask("show", 142).output
 
 
+COUNTED = {
+    "name": "technical",
+    "state": "running",
+    "acks": ["ana"],
+    "acks_needed": 2,
+}
+
+
+def test_one_ack_of_two_is_told_as_such(ask, fake) -> None:
+    """By the verb that gave it, and by `show`: somebody has it, and somebody else is wanted."""
+    told = incident(tracks=[COUNTED], paging=["bo"])
+    fake.answers[f"{ONE}/ack"] = (200, {"reason": "ack_counted", "changed": True, "incident": told})
+    assert "counted, 1 of 2 needed; still paging: bo" in ask("ack", "142").output
+    fake.answers[ONE] = (200, told)
+    assert "ana acknowledged it, 1 of 2 needed; tier 1 is paged: bo" in ask("show", 142).output
+
+
+def test_show_tells_what_was_asked_for(ask, fake) -> None:
+    """Open or done, of whom, since when."""
+    task = {"action": "open_rca", "owner": "person vera", "asked_at": "2026-10-24T01:21:14Z", "done_at": None}
+    done = {**task, "action": "freeze_changes", "owner": None, "done_at": "2026-10-24T01:30:00Z", "done_by": "Bo"}
+    fake.answers[ONE] = (200, incident(actions=[task, done]))
+    text = ask("show", 142).output
+    assert "open_rca, of person vera since 01:21:14, open" in text
+    assert "freeze_changes since 01:21:14, done by Bo at 01:30:00" in text
+
+
 @pytest.mark.parametrize(
     ("arguments", "path", "body"),
     [
@@ -78,6 +105,11 @@ def test_show_says_who_has_it_and_when_it_was_over(ask, fake, changes: dict[str,
         (["mitigated", "142", "rolled back"], "mitigated", {"text": "rolled back", "via": "cli"}),
         (["mitigated", "INC-142", "--as", "bo"], "mitigated", {"via": "cli", "person": "bo"}),
         (["rebase", "INC-142"], "rebase", {"via": "cli"}),
+        (
+            ["note", "142", "written", "--done", "open_rca"],
+            "note",
+            {"text": "written", "done": "open_rca", "via": "cli"},
+        ),
         (["resolve", "142", "--decision", "notified"], "resolve", {"decision": "notified", "via": "cli"}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,

@@ -4,11 +4,21 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
 from escalatord.core.alert import Severity
+from escalatord.core.away import Away
 from escalatord.core.difference import ADDED, REMOVED, Change, changes, duties
 from escalatord.core.facts import parse_condition
 from escalatord.core.incident import State
 from escalatord.core.matchers import parse_matchers
-from escalatord.core.policy import Target, TargetKind
+from escalatord.core.policy import (
+    Action,
+    ContactPlan,
+    FilterKind,
+    PlanStep,
+    Prefer,
+    Target,
+    TargetFilter,
+    TargetKind,
+)
 from escalatord.core.roster import ChannelKind
 from escalatord.core.rules import AnyOf, Level, Service, ThresholdRule
 from escalatord.core.ruleset import Unmatched
@@ -146,3 +156,38 @@ def test_a_schedule_that_names_others_is_told_with_the_first_hour():
     assert NOW <= duty.at <= NOW + timedelta(days=7)
     assert duties(old, old, NOW) == ()
     assert duties(old, replace(old, schedules={}), NOW) == ()
+
+
+def test_what_tiers_need_and_ask_for_is_told_in_the_words_of_the_rules():
+    """How many acks, filters, preferences and tasks."""
+    first, *others = PAYMENTS.tracks[0].tiers
+    skilled = Target(TargetKind.TEAM, "leads", (TargetFilter(FilterKind.SKILL, "postgres"),))
+    for need, word in ((0, "all"), (3, "3")):
+        other = replace(
+            first, need=need, page=(skilled,), prefer=Prefer.LEAST_PAGED_24H, pick=2, on_enter=(Action.OPEN_RCA,)
+        )
+        track = replace(PAYMENTS.tracks[0], tiers=(other, *others))
+        told = {
+            change.what.rpartition(" · ")[2]: change[1:]
+            for change in changes(RULESET, with_policy(tracks=(track, PAYMENTS.tracks[1])))
+        }
+        assert told == {
+            "page": ("person ana", "team leads & skill postgres"),
+            "need": ("first", word),
+            "prefer": ("", "least_paged_24h"),
+            "pick": ("1", "2"),
+            "on enter": ("", "open_rca"),
+        }
+
+
+def test_plans_of_ones_own_and_absences_are_told_step_by_step():
+    """The steps of a person's plan stand nowhere else, so their change is shown here."""
+    own = {"usual": ContactPlan(name="usual", steps=(PlanStep(by="call", after_seconds=60),))}
+    gone = Away(person="ana", start=NOW, end=NOW + timedelta(hours=8), why="dentist")
+    people = {**RULESET.people, "ana": replace(RULESET.people["ana"], plans=own)}
+    before = replace(RULESET, people=people)
+    later = {"usual": ContactPlan(name="usual", steps=(PlanStep(by="call"),))}
+    after = replace(RULESET, people={**people, "ana": replace(people["ana"], plans=later, away=(gone,))})
+    told = {change.what: change[1:] for change in changes(before, after)}
+    assert told["person ana · plans · usual · step 1 · after"] == ("1m", "0s")
+    assert any("away" in what for what in told)
