@@ -121,7 +121,7 @@ class Metrics:
         if result == "failed":
             known = reason if reason in set(DeliveryReason) else DeliveryReason.OTHER.value
             self.notifications_failed.labels(channel, provider, known).inc()
-        else:
+        elif result != "withdrawn":
             self.delivery_seconds.labels(channel, provider).observe(seconds)
 
     def channel_up(self, channel: str, provider: str, *, up: bool) -> None:

@@ -107,6 +107,7 @@ class Batch:
         self._link_key = link_key
         self.world = World(ruleset=ruleset, policies={policy.hash: policy for policy in ruleset.policies.values()})
         self.around = Surroundings(ruleset)
+        self.moving: frozenset[int] = frozenset()
         self._pinned: set[str] = set()
 
     @property
@@ -183,6 +184,7 @@ class Batch:
         run.look_around()
         self._pin(tx, unit)
         seq = unit.flush()
+        self.moving |= unit.changed.keys()  # before the commit: see Engine.unsettled
         deadlines = [incident.next_due_at for incident in unit.changed.values()]
         deadlines += [unit.alerts[key].due_at for key in unit.changed_alerts]
         for number, name in unit.broken:

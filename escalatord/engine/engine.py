@@ -98,6 +98,7 @@ class Engine:
         self._reader = thread("store-reader")
         self._waiting: deque[_Waiting] = deque()
         self._work = asyncio.Event()
+        self._told = asyncio.Event()
         self._wake_due = asyncio.Event()
         self._next_due: datetime | None = None
         self._watchers: set[asyncio.Queue[Changed]] = set()
@@ -174,6 +175,14 @@ class Engine:
         finally:
             self._watchers.discard(queue)
 
+    def unsettled(self, number: int) -> bool:
+        """Return whether a commit that changes this incident is under way, or done and not told yet."""
+        return number in self._batch.moving
+
+    async def settled(self) -> None:
+        """Wait until the commit under way has been told, or has failed."""
+        await self._told.wait()
+
     def healthy(self) -> bool:
         """Return whether the loops turn, on the clock that never jumps."""
         return self.clock.monotonic() - self._last_tick < STUCK_SECONDS
@@ -225,16 +234,18 @@ class Engine:
             batch = self._next_batch()
             now = self.clock.now()
             commands = [waiting.command for waiting in batch]
+            self._told.clear()
             try:
                 written = await loop.run_in_executor(self._writer, self._batch.commit, commands, now)
             except StoreUnavailableError as error:
                 log.error("commit failed", error=str(error), commands=len(commands))  # noqa: TRY400 - a sentence says it
                 for waiting in batch:
                     _fail(waiting.future, error)
-                self._last_tick = self.clock.monotonic()
-                continue
+            else:
+                self._tell(batch, written)
             self._last_tick = self.clock.monotonic()
-            self._tell(batch, written)
+            self._batch.moving = frozenset()
+            self._told.set()
 
     async def run_deadlines(self) -> None:
         """Submit `Due` whenever a deadline has come, for ever."""

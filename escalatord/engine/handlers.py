@@ -97,7 +97,10 @@ def receipt(unit: Unit, command: Receipt) -> Answered:
         return stale
     status = command.status
     if status is Attempt.FAILED_TEMPORARY:
-        if row.claims >= TRIES_MAX:
+        of = unit.incident(row.incident)
+        if of is not None and not still_wanted(of, row):
+            status = Attempt.WITHDRAWN
+        elif row.claims >= TRIES_MAX:
             status = Attempt.FAILED_PERMANENT
         else:
             _put_back(unit, row, command.reason)

@@ -4,6 +4,8 @@
 - A row is claimed (`sending` is committed) before its provider hears of it. A row claimed before may have reached the
   provider: it is asked for the reference first, for 3 s; not found or no answer: it is sent. Twice rather than never.
 - A failure is an event: reported at once, so that the next contact method starts now.
+- The last look is at the moment of the call: what an ack (or an end) that was committed since the claim made needless
+  is withdrawn instead, and a commit under way is waited for. No page starts after its ack.
 """
 
 import asyncio
@@ -28,6 +30,7 @@ from escalatord.errors import DeliveryError, DeliveryReason, StoreUnavailableErr
 from escalatord.notify.channel import Channel, Message, Receipt
 from escalatord.notify.fallbacks import Fallbacks
 from escalatord.notify.health import Health
+from escalatord.notify.last_look import Flight, LastLooks
 from escalatord.notify.render import render, worded_by
 from escalatord.store.rows import OutboxRow
 
@@ -40,6 +43,7 @@ REPORT_TRIES_MAX = 60
 REPORT_PAUSE_SECONDS = 1.0
 DRAIN_SECONDS = 10.0
 UNKNOWN_LANE_ROOM = 8
+NEEDLESS = Receipt(status=Attempt.WITHDRAWN, reason="no longer needed")
 RETRIES_KEPT_MAX = 10_000
 """Instants of retries that are remembered; past it a retry waits until the sender looks around anyway."""
 
@@ -103,6 +107,7 @@ class Sender:
         self._wake = asyncio.Event()
         self._idle_seconds = idle_seconds
         self._retries: list[datetime] = []
+        self._looks = LastLooks(engine, clock, self._hear)
         self._look_for_strays = True
         self._claiming = asyncio.Lock()
         self._draining = False
@@ -133,7 +138,7 @@ class Sender:
     async def run(self) -> None:
         """Send what is due, for ever."""
         with self._engine.watch() as news:
-            listening = asyncio.create_task(self._listen(news), name="sender-listens")
+            listening = asyncio.create_task(self._looks.listen(news), name="sender-listens")
             try:
                 while True:
                     self._wake.clear()
@@ -162,13 +167,11 @@ class Sender:
 
     # ------------------------------------------------------------------------------------------------------ private
 
-    async def _listen(self, news: "asyncio.Queue[Changed]") -> None:
-        while True:
-            changed = await news.get()
-            for at in changed.retries[: RETRIES_KEPT_MAX - len(self._retries)]:
-                heapq.heappush(self._retries, at)
-            if changed.outbox or changed.retries:
-                self._wake.set()
+    def _hear(self, changed: Changed) -> None:
+        for at in changed.retries[: RETRIES_KEPT_MAX - len(self._retries)]:
+            heapq.heappush(self._retries, at)
+        if changed.outbox or changed.retries:
+            self._wake.set()
 
     async def _pause(self) -> None:
         """Wait for news, for a retry that comes due, or a little while."""
@@ -216,17 +219,19 @@ class Sender:
                 self._look_for_strays = True
                 continue
             lane.busy += 1
-            task = asyncio.create_task(self._deliver(lane, item), name=f"send {item.row.reference}")
+            task = asyncio.create_task(self._deliver(lane, self._looks.begin(item)), name=f"send {item.row.reference}")
             lane.tasks.add(task)
             task.add_done_callback(lane.tasks.discard)
         return self._look_for_strays
 
-    async def _deliver(self, lane: _Lane, item: Claimed) -> None:
+    async def _deliver(self, lane: _Lane, flight: Flight) -> None:
         """One attempt from claim to report."""
         started = self._clock.monotonic()
+        item = flight.item
         try:
-            receipt = await self._attempt(lane, item)
+            receipt = await self._attempt(lane, flight)
         finally:
+            self._looks.end(flight)
             lane.busy -= 1
             if lane.starved:
                 self._wake.set()
@@ -240,7 +245,8 @@ class Sender:
         await self._report(item, receipt.status, receipt.reason, receipt.provider_id)
         await self._fallbacks.write_down()
 
-    async def _attempt(self, lane: _Lane, item: Claimed) -> Receipt:
+    async def _attempt(self, lane: _Lane, flight: Flight) -> Receipt:
+        item = flight.item
         now = self._clock.now()
         breaker, may_go = self._health.of(lane.name).admit(now)
         self._health.breakers[lane.name] = breaker
@@ -252,7 +258,12 @@ class Sender:
                 found = await self._ask(lane, message)
                 if found is not None:
                     return found
-            receipt = await self._send(lane, message, self._patience_seconds(lane, item.row, now))
+                flight.moved = True  # asking took its time, and other nodes take answers too
+            receipt = NEEDLESS
+            if await self._looks.wanted(flight):
+                receipt = await self._send(lane, flight, message, self._patience_seconds(lane, item.row, now))
+            if receipt is NEEDLESS:
+                return receipt  # nothing was learned of the lane
         except DeliveryError as error:
             self._health.breakers[lane.name] = self._health.of(lane.name).fail(self._clock.now(), error.reason)
             status = Attempt.FAILED_PERMANENT if error.permanent else Attempt.FAILED_TEMPORARY
@@ -292,10 +303,10 @@ class Sender:
             return whole
         return min(whole, max(HURRIED_SECONDS, whole - (now - row.due_at).total_seconds()))
 
-    async def _send(self, lane: _Lane, message: Message, patience_seconds: float) -> Receipt:
+    async def _send(self, lane: _Lane, flight: Flight, message: Message, patience_seconds: float) -> Receipt:
         """Hand the message over within its time; a time-out is an unknown outcome, so ask."""
         try:
-            return await within(self._clock, patience_seconds, lane.channel.send(message))
+            return await within(self._clock, patience_seconds, self._call(lane, flight, message))
         except TimeoutError:
             say = f"{lane.name} did not answer in {patience_seconds:.0f} s"
             error = DeliveryError(DeliveryReason.TIMEOUT, say, permanent=False, unknown=True)
@@ -306,6 +317,9 @@ class Sender:
             if found is not None:
                 return found
         raise error
+
+    async def _call(self, lane: _Lane, flight: Flight, message: Message) -> Receipt:
+        return await lane.channel.send(message) if await self._looks.wanted(flight) else NEEDLESS
 
     async def _ask(self, lane: _Lane, message: Message) -> Receipt | None:
         """Ask the provider what became of a reference, for LOOKUP_SECONDS; None = not found or no answer."""

@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from escalatord.engine.batch import Written
+from escalatord.notify.channel import Message
 from tests.sim.years.disk import KilledError
 from tests.sim.years.faults import Faults
 from tests.sim.years.humans import Humans
@@ -82,7 +83,7 @@ class _Run:
         humans.spawn = self.spawn
         self.observer = observer = Observer(life, senders, faults)
         senders.on_answer.append(observer.answered)
-        life.phones.on_send = observer.sending
+        life.phones.on_send = self._sending
         life.phones.say = self._say
         life.on_commit = self._committed
         self._say(f"begins, {senders.per_day:g} a day, awake {humans._wakefulness:g}, faults {faults._per_day:g}")
@@ -186,6 +187,12 @@ class _Run:
         try:
             self.observer.committed(written)
         except BrokenError as error:
+            self.broken = self.broken or error
+
+    def _sending(self, message: Message) -> None:
+        try:
+            self.observer.sending(message)
+        except BrokenError as error:  # the sender guards itself against whatever a channel raises
             self.broken = self.broken or error
 
     def _done(self, task: "asyncio.Task[None]") -> None:
