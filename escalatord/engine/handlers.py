@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from escalatord.core.codes import CODES_MAX, free_codes
 from escalatord.core.events import AlertFired, Delivery, PersonGone, TimersDue
-from escalatord.core.incident import Attempt, Cause, Incident, NoticeKind, Reason, State, TrackState, Via
+from escalatord.core.incident import Attempt, Cause, Incident, NoticeKind, Reason, State, Track, TrackState, Via
 from escalatord.core.roster import reachable
 from escalatord.core.tokens import mint, token_hash
 from escalatord.core.values import replace
@@ -155,7 +155,11 @@ def _wanted(unit: Unit, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
 
 
 def still_wanted(incident: Incident, row: OutboxRow) -> bool:
-    """Tell whether an attempt still makes sense: a page needs a climbing track, a question its owner."""
+    """Tell whether an attempt still makes sense: a page needs a climbing track, a question its owner.
+
+    What an earlier entry of the track left unsent is not sent beside the page that it made of the same person since, by
+    the same channel: after a gap nobody is paged twice.
+    """
     if row.kind not in PAGE_KINDS:
         return True
     track = incident.track(row.track)
@@ -163,7 +167,7 @@ def still_wanted(incident: Incident, row: OutboxRow) -> bool:
         return False
     if row.kind is NoticeKind.ACK_QUESTION:
         return track.state is TrackState.ACKNOWLEDGED and track.owner == row.person
-    return track.state in CLIMBING
+    return track.state in CLIMBING and not (row.epoch < track.epoch and _is_paged_anew(track, row))
 
 
 def quarantine(unit: Unit, command: Quarantine) -> None:
@@ -256,6 +260,13 @@ def pass_deadlines(unit: Unit, number: int) -> Reason:
 
 
 # ------------------------------------------------------------------------------------------------------- private
+
+
+def _is_paged_anew(track: Track, row: OutboxRow) -> bool:
+    return any(
+        page.person == row.person and any(step.channel == row.channel and step.reference for step in page.steps)
+        for page in track.pages
+    )
 
 
 def _ways_left(unit: Unit, person: str) -> bool:

@@ -7,9 +7,9 @@ it reads, it reads from outside, past the simulated disk.
 from collections import defaultdict
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
-from escalatord.core.incident import Incident, NoticeKind, State, TrackState
+from escalatord.core.incident import Incident, NoticeKind, State, TrackState, Via
 from escalatord.core.invariants import violations
 from escalatord.engine.batch import Written
 from escalatord.engine.commands import Accepted, Ingested
@@ -30,6 +30,7 @@ OVERDUE_SECONDS_MAX = 15.0
 GAP_SECONDS = 60.0
 AFTER_GAP_SECONDS = 20.0
 LOOK_AROUND_STEPS = 50
+Place: TypeAlias = tuple[int, str, str, str]
 CLIMBING = (TrackState.RUNNING, TrackState.LAST_RESORT)
 
 
@@ -53,7 +54,7 @@ class Observer:
         self._known: dict[int, Incident] = {}
         self._changed: dict[int, None] = {}
         self._entries: defaultdict[int, int] = defaultdict(int)
-        self._after_gap: dict[tuple[int, str, str], str] = {}
+        self._after_gap: dict[Place, str] = {}
         self._gap_until = 0.0
         self._steps = 0
         self._firing_quietly: dict[str, float] = {}
@@ -65,6 +66,9 @@ class Observer:
         self._changed.update(dict.fromkeys(written.changed))
         for entry in written.entries:
             self._entries[entry.incident] += 1
+            if entry.via is not Via.CLOCK:  # somebody outside brought about what follows
+                for place in [place for place in self._after_gap if place[0] == entry.incident]:
+                    del self._after_gap[place]
             if entry.kind == "invariant_violated":
                 raise BrokenError("I3", f"the engine itself says so: {entry.body}")
             if entry.kind == "command_failed":
@@ -78,7 +82,7 @@ class Observer:
             self._after_gap.clear()
             self._gap_until = self.life.clock.elapsed + AFTER_GAP_SECONDS
 
-    def sending(self, message: Message) -> None:
+    def sending(self, channel: str, message: Message) -> None:
         """Hear that a provider is about to be called."""
         row = self.life.store.peek(lambda tx: tx.outbox_get(message.reference))
         incident = self.life.store.peek(lambda tx: tx.load((message.incident,))).get(message.incident)
@@ -88,7 +92,7 @@ class Observer:
         i6_no_page_after_ack(incident, row)
         if message.person and message.kind in (NoticeKind.PAGE, NoticeKind.LAST_RESORT):
             if self.life.clock.elapsed < self._gap_until:
-                i8_no_burst_after_a_gap(self._after_gap, message)
+                i8_no_burst_after_a_gap(self._after_gap, (message.incident, message.track, message.person, channel), row)
             i8_no_ghost(incident, row)
 
     def answered(self, condition: Condition, done: Ingested, firing: bool) -> None:  # noqa: FBT001 - the senders' word
@@ -277,12 +281,11 @@ def i7_nothing_stuck(life: Life) -> None:
         raise BrokenError("I7", f"an attempt due at {due.isoformat()} waits; being sent: {[r.reference for r in rows]}")
 
 
-def i8_no_burst_after_a_gap(seen: dict[tuple[int, str, str], str], message: Message) -> None:
-    """I8: right after a gap each person is paged once for each incident, by each channel."""
-    place = (message.incident, message.person, message.address or message.reference)
-    first = seen.setdefault(place, message.reference)
-    if first != message.reference:
-        raise BrokenError("I8", f"after a gap {message.person} is paged by {first} and again by {message.reference}")
+def i8_no_burst_after_a_gap(seen: dict[Place, str], place: Place, row: OutboxRow) -> None:
+    """I8: right after a gap each person is paged once on each track of an incident, by each channel."""
+    first = seen.setdefault(place, row.reference)
+    if first != row.reference:
+        raise BrokenError("I8", f"after a gap {place} is paged by {first} and again by {row.reference}")
 
 
 def i8_no_ghost(incident: Incident, row: OutboxRow) -> None:

@@ -69,7 +69,7 @@ class MoodyPhones(Phones):
     def __init__(self, clock: Clock, disk: Disk, chance: Random, on_receipt: OnReceipt) -> None:
         super().__init__(clock=clock, on_receipt=on_receipt, heard=lambda message: self.hear(message))
         self.hear: Callable[[SimMessage], None] = lambda _message: None
-        self.on_send: Callable[[Message], None] = lambda _message: None
+        self.on_send: Callable[[ChannelSpec, Message], None] = lambda _spec, _message: None
         self.say: Callable[[str], None] = lambda _text: None
         self.created: Counter[str] = Counter()
         self.excused: set[str] = set()
@@ -92,7 +92,7 @@ class MoodyPhones(Phones):
     async def take(self, spec: ChannelSpec, message: Message) -> Receipt:
         """Take a message, or do with it what the weather says."""
         self._disk.point("send")
-        self.on_send(message)
+        self.on_send(spec, message)
         weights = WEATHERS[self.weather.get(spec.name, "fine")]
         whim = self._chance.choices(list(weights), list(weights.values()))[0]
         receipt = await self._do(whim, spec, message)

@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from escalatord.core.roster import ChannelSpec
 from escalatord.engine.batch import Written
 from escalatord.notify.channel import Message
 from tests.sim.years.disk import KilledError
@@ -23,6 +24,8 @@ from tests.sim.years.trace import Trace
 
 DAY_SECONDS = 86400.0
 CLOCK_CHANGES = (datetime(2026, 3, 26, tzinfo=UTC), datetime(2026, 10, 22, tzinfo=UTC), datetime(2027, 3, 25, tzinfo=UTC))
+AGAIN_SECONDS = 2.0
+"""How long the service manager waits before it starts what did not come up once more."""
 CALM_AT_THE_END_SECONDS = 7200.0
 
 
@@ -76,9 +79,9 @@ class _Run:
         chance = self.chance
         began = self._beginning()
         self.life = life = Life(folder, began, Books(folder), chance)
-        self.senders = senders = Senders(life, per_day=chance.choice((4.0, 8.0, 16.0)))
-        self.humans = humans = Humans(life, chance, wakefulness=chance.choice((0.15, 0.4, 0.7)))
-        self.faults = faults = Faults(life, chance, per_day=chance.choice((1.0, 4.0, 10.0)))
+        self.senders = senders = Senders(life, per_day=chance.choice((0.7, 1.5, 4.0)))
+        self.humans = humans = Humans(life, chance, wakefulness=chance.choice((0.15, 0.5, 0.8)))
+        self.faults = faults = Faults(life, chance, per_day=chance.choice((0.5, 2.0, 6.0)))
         faults.humans = humans
         humans.spawn = self.spawn
         self.observer = observer = Observer(life, senders, faults)
@@ -169,7 +172,9 @@ class _Run:
     async def _rise(self, down_seconds: float) -> None:
         rose = await self.life.rise()
         self._say(f"{'rises' if rose else 'dies while it rises'}, life {self.life.lives}")
-        if rose:
+        if not rose:
+            self.faults.down_seconds = AGAIN_SECONDS
+        else:
             self.observer.began(down_seconds)
             self.life.look_around_often(often=True)
         self._look()
@@ -189,9 +194,9 @@ class _Run:
         except BrokenError as error:
             self.broken = self.broken or error
 
-    def _sending(self, message: Message) -> None:
+    def _sending(self, spec: ChannelSpec, message: Message) -> None:
         try:
-            self.observer.sending(message)
+            self.observer.sending(spec.name, message)
         except BrokenError as error:  # the sender guards itself against whatever a channel raises
             self.broken = self.broken or error
 

@@ -12,7 +12,7 @@ from tests.sim.years.life import Life
 SOURCE = "alertmanager"
 RETRY_SECONDS = (5.0, 17.3, 60.0, 300.0)
 REPEAT_SECONDS = (1800.0, 4 * 3600.0)
-LENGTHS_SECONDS = (20.0, 60.0, 240.0, 600.0, 1800.0, 7200.0, 90000.0)
+LENGTHS_SECONDS = (20.0, 60.0, 240.0, 240.0, 600.0, 600.0, 1800.0, 1800.0, 1800.0, 7200.0, 7200.0, 50000.0)
 BEAT_SECONDS = 3600.0
 
 BROKEN = {"service": "shop", "env": "prod"}
