@@ -1,5 +1,6 @@
 """The last look before a call: no page starts after its ack (or the end of its incident) was committed.
 
+- Nor does one that its provider turned out to have, or that another node claimed since.
 - An attempt is claimed, worded, perhaps asked about; all of that takes time, and people answer meanwhile. At the moment
   of the call nothing may be known, or be under way, that makes it needless.
 - What a commit changed is known here before whoever asked for it hears that it is done. While nothing changed, looking
@@ -82,9 +83,15 @@ class LastLooks:
         return not (flight.moved or self._engine.unsettled(flight.item.row.incident))
 
     async def _look_again(self, flight: Flight) -> bool:
-        number = flight.item.row.incident
-        if self._engine.unsettled(number):
+        """Read again; what its provider reported meanwhile, of a call that a dead process made, needs no other one."""
+        claimed = flight.item.row
+        if self._engine.unsettled(claimed.incident):
             await self._engine.settled()
         flight.moved = False
-        incident = (await self._engine.read(lambda tx: tx.load((number,)))).get(number)
-        return incident is not None and still_wanted(incident, flight.item.row)
+        incidents, row = await self._engine.read(
+            lambda tx: (tx.load((claimed.incident,)), tx.outbox_get(claimed.reference))
+        )
+        incident = incidents.get(claimed.incident)
+        if incident is None or row is None or (row.state, row.claims) != (claimed.state, claimed.claims):
+            return False
+        return still_wanted(incident, claimed)

@@ -39,7 +39,7 @@ _pending_in_lane = (
     .order_by(outbox.c.rank.desc(), outbox.c.due_at)
     .limit(bindparam("limit"))
 )
-_abandoned = _rows.where(attempt_is_sending, outbox.c.lease_until < bindparam("now")).order_by(outbox.c.lease_until)
+_abandoned = _rows.where(attempt_is_sending, outbox.c.lease_until <= bindparam("now")).order_by(outbox.c.lease_until)
 _either_due = union_all(
     select(func.min(outbox.c.due_at).label("at")).where(attempt_is_pending),
     select(func.min(outbox.c.lease_until).label("at")).where(attempt_is_sending),

@@ -7,14 +7,13 @@ the process may die: from then on nothing of it reaches the disk or a provider a
 import asyncio
 import sqlite3
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
 from functools import partial
 from random import Random
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError
 
 from escalatord.store.store import Store
@@ -37,6 +36,8 @@ class Disk:
         self.dead = False
         self.visits: Counter[str] = Counter()
         self.die_at: Callable[[str], bool] = lambda _point: False
+        self.by_statement = False
+        """Whether every SQL statement of the writer is a point, too."""
         self.trouble = 0
         """The SQLite result code that every write ends in; 0 = all is well."""
         self.on_point: Callable[[str], None] = lambda _point: None
@@ -81,6 +82,10 @@ class DiskStore(Store):
         sql = "SELECT reference, incident, kind, track FROM outbox WHERE state = 'pending' ORDER BY reference"
         return [Waiting(*row) for row in self._outside.execute(sql)]
 
+    def being_sent(self) -> list[str]:
+        """Return the attempts under way, as SQL shows them; sqlite3.Error when there is no table yet."""
+        return [row[0] for row in self._outside.execute("SELECT reference FROM outbox WHERE state = 'sending'")]
+
     def close(self) -> None:
         """Let go of the database, from outside too."""
         super().close()
@@ -89,6 +94,15 @@ class DiskStore(Store):
     def peek(self, work: Callable[[Tx], T]) -> T:
         """Read as somebody who looks at the database from outside."""
         return super()._run(self._reader, work)
+
+    def _connect(self, engine: Engine) -> Connection:
+        if not self._engines:  # the writer's
+            event.listen(engine, "before_cursor_execute", self._before_statement)
+        return super()._connect(engine)
+
+    def _before_statement(self, _connection: object, _cursor: object, statement: str, *_more: object) -> None:
+        if self._disk.by_statement:
+            self._disk.point(named(statement))
 
     def _run(self, connection: Connection | None, work: Callable[[Tx], T]) -> T:
         disk = self._disk
@@ -107,6 +121,16 @@ class DiskStore(Store):
         result = super()._run(connection, worked)
         disk.point("committed")
         return result
+
+
+def named(statement: str) -> str:
+    """Return what a statement does, and to which table."""
+    words = statement.replace("(", " ").replace('"', "").split()
+    if words[0] in ("INSERT", "DELETE"):
+        return f"{words[0]} {words[2]}"
+    if words[0] == "SELECT":
+        return "SELECT"
+    return " ".join(words[: 3 if words[0] in ("CREATE", "DROP") else 2])
 
 
 class Wavering(Executor):
@@ -155,12 +179,3 @@ class Wavering(Executor):
         if self._busy:
             self._begin(self._chance.choice(TURNS))
 
-
-@contextmanager
-def no_trouble(disk: Disk) -> Iterator[None]:
-    """Let the disk be well for a while."""
-    before, disk.trouble = disk.trouble, 0
-    try:
-        yield
-    finally:
-        disk.trouble = before

@@ -1,6 +1,5 @@
 """People who are paged: they sleep, answer late, answer twice, answer wrongly, and change their minds."""
 
-from collections.abc import Coroutine
 from contextlib import suppress
 from random import Random
 from typing import Any

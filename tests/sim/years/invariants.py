@@ -5,11 +5,10 @@ it reads, it reads from outside, past the simulated disk.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeAlias
 
-from escalatord.core.incident import Incident, NoticeKind, State, TrackState, Via
+from escalatord.core.incident import Attempt, Incident, NoticeKind, State, TrackState, Via
 from escalatord.core.invariants import violations
 from escalatord.engine.batch import Written
 from escalatord.engine.commands import Accepted, Ingested
@@ -19,7 +18,6 @@ from escalatord.notify.channel import Message
 from escalatord.sim.bodies import Condition
 from escalatord.store.outbox import DEMANDING_KINDS
 from escalatord.store.rows import JournalRow, OutboxRow
-from escalatord.core.incident import Attempt
 from tests.sim.years.disk import Waiting
 from tests.sim.years.faults import Faults
 from tests.sim.years.life import Life
@@ -95,7 +93,7 @@ class Observer:
                 i8_no_burst_after_a_gap(self._after_gap, (message.incident, message.track, message.person, channel), row)
             i8_no_ghost(incident, row)
 
-    def answered(self, condition: Condition, done: Ingested, firing: bool) -> None:  # noqa: FBT001 - the senders' word
+    def answered(self, condition: Condition, done: Ingested, firing: bool) -> None:
         """Hear what a sender was answered."""
         for accepted in done.accepted:
             known = self.life.store.peek(lambda tx, a=accepted: tx.alerts(SOURCE, (a.fingerprint,)))  # type: ignore[misc]

@@ -39,6 +39,7 @@ class Life(World):
         self.phones = MoodyPhones(self.clock, self.disk, chance, self._receipt)
         self.phones.hear = self._take_note
         self.on_commit: Callable[[Written], None] = lambda _written: None
+        self.bring = twice_and_out_of_order
         self.lives = 0
         self.up_since = 0.0
         self.defects: list[str] = []
@@ -77,7 +78,8 @@ class Life(World):
                 await task
         if hasattr(self, "sender"):
             await self.sender.close()
-        await self.engine.close()
+        if hasattr(self, "engine"):  # it may have died before there was one
+            await self.engine.close()
         self.store.close()
         await self.clock.settle()
 
@@ -153,7 +155,7 @@ class Life(World):
             self.clock.stir()
             await self.submit(Receipt(**dict(zip(names, told, strict=True))))
 
-        await twice_and_out_of_order(take, self.chance, (reference, status, reason, provider_id))
+        await self.bring(take, self.chance, (reference, status, reason, provider_id))
 
     def _written(self, written: Written) -> None:
         super()._written(written)

@@ -1,15 +1,15 @@
 """Providers that err, hang, forget, lie and repeat themselves, by the weather of their channel."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from enum import StrEnum
 from random import Random
-from typing import assert_never
+from typing import TypeAlias, assert_never
 
 from escalatord.clock import Clock
-from escalatord.core.incident import Attempt
+from escalatord.core.incident import Attempt, NoticeKind
 from escalatord.core.roster import ChannelSpec
-from escalatord.errors import DeliveryError, DeliveryReason, StoreUnavailableError
+from escalatord.errors import DeliveryError, DeliveryReason
 from escalatord.notify.channel import Channel, Message, Outside, Receipt, Unknown
 from escalatord.notify.simulated import Failure, OnReceipt, SimMessage, Simulated, Switchboard
 from escalatord.sim.phones import Phones
@@ -39,6 +39,7 @@ class Whim(StrEnum):
 
 FINE = {Whim.TAKE: 60, Whim.SLOW: 2, Whim.UNDELIVERED: 1, Whim.NO_RECEIPT: 1, Whim.BREAK_AFTER: 1, Whim.BUSY: 1}
 WEATHERS: dict[str, dict[Whim, int]] = {
+    "steady": {Whim.TAKE: 1},
     "fine": FINE,
     "hanging": {Whim.HANG: 1},
     "refusing": {Whim.REFUSE: 1},
@@ -56,6 +57,8 @@ LATE: dict[Whim, Failure] = {
     Whim.UNDELIVERED: Failure.UNDELIVERED,
     Whim.BUSY: Failure.BUSY,
 }
+Told: TypeAlias = tuple[str, Attempt, str, str]
+"""A receipt: reference, status, reason, provider id."""
 UNHEARD = frozenset({Whim.VANISH, Whim.LIE_DELIVERED, Whim.UNDELIVERED, Whim.BUSY})
 
 
@@ -75,6 +78,9 @@ class MoodyPhones(Phones):
         self.excused: set[str] = set()
         self.weather: dict[str, str] = {}
         self.lookups: dict[str, str] = {}
+        self.whims: dict[int, Whim] = {}
+        """What becomes of the next page of an incident, whatever the weather."""
+        self.made_at: defaultdict[str, list[float]] = defaultdict(list)
         self.first_created: dict[int, float] = {}
         self._disk = disk
         self._chance = chance
@@ -93,8 +99,10 @@ class MoodyPhones(Phones):
         """Take a message, or do with it what the weather says."""
         self._disk.point("send")
         self.on_send(spec, message)
-        weights = WEATHERS[self.weather.get(spec.name, "fine")]
-        whim = self._chance.choices(list(weights), list(weights.values()))[0]
+        whim = self.whims.pop(message.incident, None) if message.kind == NoticeKind.PAGE else None
+        if whim is None:
+            weights = WEATHERS[self.weather.get(spec.name, "fine")]
+            whim = self._chance.choices(list(weights), list(weights.values()))[0]
         receipt = await self._do(whim, spec, message)
         self._disk.point("sent")
         return receipt
@@ -150,6 +158,7 @@ class MoodyPhones(Phones):
         finally:
             self.fail(spec.name, None)
         self.created[message.reference] += 1
+        self.made_at[message.reference].append(self._clock.monotonic())
         self.first_created.setdefault(message.incident, self._clock.monotonic())
         taken = self.find(message.reference)
         assert taken is not None
@@ -169,8 +178,14 @@ class MoodyChannel(Simulated):
         return await self._board.ask(self._spec, message)
 
 
+async def once(take: Callable[[str, Attempt, str, str], object], chance: Random, told: Told) -> None:
+    """Bring a receipt once."""
+    del chance
+    await take(*told)  # type: ignore[misc] # awaitable
+
+
 async def twice_and_out_of_order(
-    take: Callable[[str, Attempt, str, str], object], chance: Random, told: tuple[str, Attempt, str, str]
+    take: Callable[[str, Attempt, str, str], object], chance: Random, told: Told
 ) -> None:
     """Bring a receipt as providers do: mostly once, sometimes twice, never, or with an older one behind it."""
     reference, status, reason, provider_id = told
@@ -182,6 +197,3 @@ async def twice_and_out_of_order(
         await take(reference, status, reason, provider_id)  # type: ignore[misc]
     if roll > 0.96:
         await take(reference, Attempt.ACCEPTED, "", provider_id)  # type: ignore[misc]
-
-
-__all__ = ["LOOKUPS", "WEATHERS", "MoodyPhones", "StoreUnavailableError", "twice_and_out_of_order"]

@@ -56,11 +56,12 @@ class Outcome:
 
 def simulate(seed: int, days: float, *, echo: bool = False) -> Outcome:
     """Live through so many days by that seed."""
-    with tempfile.TemporaryDirectory(prefix="escalatord-year-", dir=_fast_folder()) as folder:
+    with tempfile.TemporaryDirectory(prefix="escalatord-year-", dir=fast_folder()) as folder:
         return asyncio.run(_Run(seed, days, echo=echo).live(Path(folder)))
 
 
-def _fast_folder() -> str | None:
+def fast_folder() -> str | None:
+    """Return a folder in memory, where there is one."""
     return "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - memory, and only for speed
 
 
