@@ -114,6 +114,11 @@ def _rule(part: Any) -> _Found:
         yield from _named(own.source if own else None, "sources", key, "source")
 
 
+def _source(part: Any) -> _Found:
+    if part.heartbeat is not None:
+        yield from _named(part.heartbeat.policy, "policies", "heartbeat", "policy")
+
+
 def _regime(part: Any) -> _Found:
     yield (), "policies", part
 
@@ -170,6 +175,7 @@ READERS_OF_REFERENCES = {
     "thresholds": _rule,
     "exceptions": _rule,
     "regimes": _regime,
+    "sources": _source,
     "unmatched": _unmatched,
     "policies": _policy,
     "contact_plans": _plan,

@@ -20,6 +20,7 @@ from escalatord.engine.commands import (
     AddOverride,
     Answer,
     Arm,
+    Beat,
     CancelOverride,
     Claim,
     Command,
@@ -308,15 +309,17 @@ class _Run:
                 return overriding.swap_shifts(unit, command)
             case RememberFeed():
                 overriding.remember_feed(unit, command)
-            case Arm() | Measured() | Due():
+            case Arm() | Beat() | Measured() | Due():
                 return self._own(command)
         return None
 
-    def _own(self, command: Arm | Measured | Due) -> object:
-        """Run a command that the engine gives itself."""
+    def _own(self, command: Arm | Beat | Measured | Due) -> object:
+        """Run a command about our own alerts, or one that the engine gives itself."""
         match command:
             case Arm():
                 own_alerts.arm(self.unit)
+            case Beat():
+                own_alerts.beat(self.unit, command.source)
             case Measured():
                 self.unit.around.answered(command.query, command.value, self.unit.now)
             case Due():

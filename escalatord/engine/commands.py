@@ -239,6 +239,13 @@ class Arm:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """A source says that it is alive. → None; nothing happens when nobody waits for its heartbeat."""
+
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
     """The engine's own: what a query came to, None when no number could be had. → None."""
 
@@ -262,6 +269,7 @@ Command: TypeAlias = (
     | SwapShifts
     | RememberFeed
     | Arm
+    | Beat
     | Measured
 )
 Result: TypeAlias = Ingested | Answered | tuple[Claimed, ...] | Overridden | None

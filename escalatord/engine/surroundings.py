@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import TypeAlias
 
-from escalatord.core.alert import Alert
+from escalatord.core.alert import Alert, AlertStatus
 from escalatord.core.around import BEGUN_MAX, Answer, Beginning, OpenCause, Tally
 from escalatord.core.evaluate import evaluate
 from escalatord.core.facts import TALLIED_FACTS, comparisons, count, holds
@@ -161,10 +161,15 @@ class Surroundings:
         return self._causes.of(name).values()
 
     def heard(self, alert: Alert) -> Iterator[str]:
-        """Yield the rules that wait for a sign of life, and for which this message is one."""
+        """Yield the rules that wait for a sign of life, and for which this message is one.
+
+        A watchdog that is resolved is no heartbeat: its sender says that it hears it no more.
+        """
         for rule in self._absent:
             absent = rule.absent
-            if absent is not None and absent.source in ("", alert.source) and absent.match.matches(alert.labels):
+            if absent is None or (absent.heartbeat and alert.status is AlertStatus.RESOLVED):
+                continue
+            if absent.source in ("", alert.source) and absent.match.matches(alert.labels):
                 yield rule.name
 
     def answer(self, query: str) -> Answer | None:

@@ -2,6 +2,7 @@
 
 - A 2xx is sent only after the commit. Load and trouble are 503 with `Retry-After`, never 429 or another 4xx, because
   most senders retry nothing else (wire formats, 1.1 and 1.2).
+- `POST /in/{source}/beat` is the heartbeat of a source, with the same protection.
 - A body that nobody can use is kept as a dead letter and told about; a partly bad one is used for its good alerts.
 - This is the hot path: the body is read once, nothing is logged, nothing is rendered.
 """
@@ -13,7 +14,7 @@ from pydantic_core import to_json
 
 from escalatord.core.alert import AlertStatus
 from escalatord.core.ruleset import Ruleset, SourceSpec
-from escalatord.engine.commands import Accepted, Ingest, Ingested, Quarantine
+from escalatord.engine.commands import Accepted, Beat, Ingest, Ingested, Quarantine
 from escalatord.errors import BadInputError, StoreUnavailableError
 from escalatord.ingest import Parsed, Rejected, parse
 from escalatord.limits import BODY_BYTES_MAX
@@ -52,6 +53,30 @@ async def ingest(request: web.Request) -> web.Response:
     if not dry_run:
         parts.observe_ingest(spec.name, result, parts.engine.clock.monotonic() - started)
     return response
+
+
+async def beat(request: web.Request) -> web.Response:
+    """Take a heartbeat of a source: 202 when it is committed. What the body says does not matter, nor is it read."""
+    parts = request.app[PARTS]
+    ruleset = parts.engine.ruleset
+    spec = source_of(ruleset, request.match_info["source"])
+    if spec is None:
+        return unknown_source(ruleset, request.match_info["source"])
+    refusal = unauthorized(request, spec)
+    if refusal is not None:
+        parts.observe_ingest(spec.name, "unauthorized", 0.0)
+        return refusal
+    if ruleset.heartbeat_of(spec.name) is None:
+        say = f"Nobody waits for a heartbeat of source {spec.name}."
+        return refuse(404, "no_heartbeat", say, fix="Say so in the rules: heartbeat: {every: 5m}.", headers=HEADERS)
+    started = parts.engine.clock.monotonic()
+    try:
+        await parts.engine.submit(Beat(source=spec.name))
+    except StoreUnavailableError:
+        parts.observe_ingest(spec.name, "unavailable", 0.0)
+        return unavailable()
+    parts.observe_ingest(spec.name, "accepted", parts.engine.clock.monotonic() - started)
+    return answer({"result": "accepted"}, 202, HEADERS)
 
 
 async def _take(

@@ -8,6 +8,7 @@ import time
 import structlog
 
 from tests.sim.years.run import simulate
+from tests.sim.years.trace import tell
 
 DAYS_OF_A_YEAR = 365.0
 DAYS_EACH = 14.0
@@ -28,18 +29,25 @@ def main() -> int:
     for seed in range(chosen.seed, chosen.seed + seeds):
         outcome = simulate(seed, chosen.days, echo=seeds == 1 and not chosen.quiet)
         days += chosen.days
-        counts = (outcome.incidents, outcome.pages, outcome.answers, outcome.posts, outcome.lives - 1, sum(outcome.faults.values()))
+        counts = (
+            outcome.incidents,
+            outcome.pages,
+            outcome.answers,
+            outcome.posts,
+            outcome.lives - 1,
+            sum(outcome.faults.values()),
+        )
         totals = [one + other for one, other in zip(totals, counts, strict=True)]
         if outcome.broken:
             code = 1
-            print(outcome.report, flush=True)
+            tell(outcome.report)
         if seeds == 1:
-            print(f"hash {outcome.digest}")
+            tell(f"hash {outcome.digest}")
         elif seed % 20 == 0:
-            print(f"seed {seed}: {days / DAYS_OF_A_YEAR:.1f} years in {time.monotonic() - began:.0f} s", flush=True)
+            tell(f"seed {seed}: {days / DAYS_OF_A_YEAR:.1f} years in {time.monotonic() - began:.0f} s")
     words = ("incidents", "pages", "answers", "posts", "deaths", "faults")
     told = ", ".join(f"{count} {word}" for count, word in zip(totals, words, strict=True))
-    print(f"{days / DAYS_OF_A_YEAR:.2f} years in {time.monotonic() - began:.1f} s: {told}")
+    tell(f"{days / DAYS_OF_A_YEAR:.2f} years in {time.monotonic() - began:.1f} s: {told}")
     return code
 
 

@@ -42,6 +42,7 @@ from tests.sim.years.phones import Whim, once
 from tests.sim.years.rules import Books
 from tests.sim.years.run import fast_folder
 from tests.sim.years.senders import SOURCE, Senders
+from tests.sim.years.trace import tell
 
 NIGHT = datetime(2026, 10, 24, 1, 11, 14, tzinfo=UTC)
 DOWN_SECONDS = 0.5
@@ -332,13 +333,13 @@ def main() -> int:
     try:
         tally = die_everywhere(numbers[:: chosen.every], whole, can_ask=not chosen.unasked)
     except BrokenError as error:
-        print(error)
+        tell(error)
         return 1
     kinds = Counter(whole.points)
-    print(", ".join(f"{name} x{count}" for name, count in sorted(kinds.items())))
-    print(
-        f"{tally.nights} deaths at {len(whole.points)} points in {time.monotonic() - began:.0f} s: {tally.pages} messages,"
-        f" {tally.in_flight} in flight at a death, 0 lost, {tally.twice} made twice"
+    tell(", ".join(f"{name} x{count}" for name, count in sorted(kinds.items())))
+    tell(
+        f"{tally.nights} deaths at {len(whole.points)} points in {time.monotonic() - began:.0f} s:"
+        f" {tally.pages} messages, {tally.in_flight} in flight at a death, 0 lost, {tally.twice} made twice"
     )
     return 0
 

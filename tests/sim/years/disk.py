@@ -178,4 +178,3 @@ class Wavering(Executor):
         self._busy = bool(self._jobs)
         if self._busy:
             self._begin(self._chance.choice(TURNS))
-

@@ -125,4 +125,3 @@ class Humans:
         }
         life.phones.say(f"{person} says {deed} about {incident}")
         await life.say(events[deed], incident)
-

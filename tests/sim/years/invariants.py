@@ -90,7 +90,9 @@ class Observer:
         i6_no_page_after_ack(incident, row)
         if message.person and message.kind in (NoticeKind.PAGE, NoticeKind.LAST_RESORT):
             if self.life.clock.elapsed < self._gap_until:
-                i8_no_burst_after_a_gap(self._after_gap, (message.incident, message.track, message.person, channel), row)
+                i8_no_burst_after_a_gap(
+                    self._after_gap, (message.incident, message.track, message.person, channel), row
+                )
             i8_no_ghost(incident, row)
 
     def answered(self, condition: Condition, done: Ingested, firing: bool) -> None:
@@ -314,5 +316,3 @@ def i12_no_change_without_an_entry(before: Incident | None, after: Incident, ent
     was = None if before is None else (before.state, before.severity, [t.state for t in before.tracks])
     if was != (after.state, after.severity, [t.state for t in after.tracks]) and not entries:
         raise BrokenError("I12", f"{after.label} changed and the journal says nothing")
-
-

@@ -70,7 +70,7 @@ class MoodyPhones(Phones):
     """
 
     def __init__(self, clock: Clock, disk: Disk, chance: Random, on_receipt: OnReceipt) -> None:
-        super().__init__(clock=clock, on_receipt=on_receipt, heard=lambda message: self.hear(message))
+        super().__init__(clock=clock, on_receipt=on_receipt, heard=self._ring)
         self.hear: Callable[[SimMessage], None] = lambda _message: None
         self.on_send: Callable[[ChannelSpec, Message], None] = lambda _spec, _message: None
         self.say: Callable[[str], None] = lambda _text: None
@@ -89,6 +89,9 @@ class MoodyPhones(Phones):
         """Return a channel of any kind, standing on these phones."""
         del outside
         return MoodyChannel(spec, self)
+
+    def _ring(self, message: SimMessage) -> None:
+        self.hear(message)
 
     def clear_up(self) -> None:
         """Let every provider be well."""
@@ -184,9 +187,7 @@ async def once(take: Callable[[str, Attempt, str, str], object], chance: Random,
     await take(*told)  # type: ignore[misc] # awaitable
 
 
-async def twice_and_out_of_order(
-    take: Callable[[str, Attempt, str, str], object], chance: Random, told: Told
-) -> None:
+async def twice_and_out_of_order(take: Callable[[str, Attempt, str, str], object], chance: Random, told: Told) -> None:
     """Bring a receipt as providers do: mostly once, sometimes twice, never, or with an older one behind it."""
     reference, status, reason, provider_id = told
     roll = chance.random()

@@ -33,6 +33,7 @@ from tests.sim.years.life import Life
 from tests.sim.years.rules import Books
 from tests.sim.years.run import fast_folder
 from tests.sim.years.senders import SOURCE, Senders
+from tests.sim.years.trace import tell
 
 RACES_IN_ONE_WORLD = 250
 PAUSE_SECONDS = 90.0
@@ -214,9 +215,9 @@ def main() -> int:
     try:
         tally = races(chosen.seed, chosen.times)
     except BrokenError as error:
-        print(error)
+        tell(error)
         return 1
-    print(
+    tell(
         f"{tally.races} races in {time.monotonic() - began:.1f} s, {len(tally.orders)} different orders, "
         f"{tally.acked} tracks held, {tally.withdrawn} pages taken back, 0 sent after their ack"
     )

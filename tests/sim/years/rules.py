@@ -24,8 +24,10 @@ SCHEDULES = """
       first:
         timezone: Europe/Madrid
         layers:
-          - {name: pacific, rotate: daily, handoff: "02:30", starts: "2026-01-05", people: [dee, eve], timezone: America/Los_Angeles}
-          - {name: madrid, rotate: weekly, handoff: Mon 09:00, starts: "2026-01-05", people: [ana, bo], active: 08:00-02:30}
+          - {name: pacific, rotate: daily, handoff: "02:30", starts: "2026-01-05", people: [dee, eve],
+             timezone: America/Los_Angeles}
+          - {name: madrid, rotate: weekly, handoff: Mon 09:00, starts: "2026-01-05", people: [ana, bo],
+             active: 08:00-02:30}
         when_empty: [person ana]
       second:
         timezone: Europe/Madrid

@@ -23,7 +23,11 @@ from tests.sim.years.senders import CONDITIONS, Senders
 from tests.sim.years.trace import Trace
 
 DAY_SECONDS = 86400.0
-CLOCK_CHANGES = (datetime(2026, 3, 26, tzinfo=UTC), datetime(2026, 10, 22, tzinfo=UTC), datetime(2027, 3, 25, tzinfo=UTC))
+CLOCK_CHANGES = (
+    datetime(2026, 3, 26, tzinfo=UTC),
+    datetime(2026, 10, 22, tzinfo=UTC),
+    datetime(2027, 3, 25, tzinfo=UTC),
+)
 AGAIN_SECONDS = 2.0
 """How long the service manager waits before it starts what did not come up once more."""
 CALM_AT_THE_END_SECONDS = 7200.0
@@ -51,7 +55,9 @@ class Outcome:
     def report(self) -> str:
         """Return the failure for a reader: how to see it again, what broke, and what happened just before."""
         again = f"make sim SEED={self.seed} DAYS={self.days:g}"
-        return "\n".join((f"step {self.steps} of seed {self.seed} breaks {self.broken}", *self.story, f"again: {again}"))
+        return "\n".join(
+            (f"step {self.steps} of seed {self.seed} breaks {self.broken}", *self.story, f"again: {again}")
+        )
 
 
 def simulate(seed: int, days: float, *, echo: bool = False) -> Outcome:
@@ -70,7 +76,7 @@ class _Run:
         self.seed = seed
         self.days = days
         self.chance = Random(seed)
-        self.trace = Trace(lambda: self.life.clock.now(), echo=echo)
+        self.trace = Trace(self._now, echo=echo)
         self.tasks: set[asyncio.Task[None]] = set()
         self.broken: BaseException | None = None
 
@@ -183,6 +189,9 @@ class _Run:
     def _calm(self) -> None:
         if self.life.engine._idle_seconds < DAY_SECONDS:
             self.life.look_around_often(often=False)
+
+    def _now(self) -> datetime:
+        return self.life.clock.now()
 
     def _say(self, text: str) -> None:
         self.trace.say(text)

@@ -118,4 +118,3 @@ class Senders:
     def _measured(self, labels: Mapping[str, str]) -> Condition:
         errors = self.life.chance.choice((0.5, 3.0, 7.0))
         return Condition(labels=labels, annotations={"errors": f"{errors}%"})
-

@@ -27,7 +27,7 @@ def test_a_year_on_call_breaks_no_invariant(part: int):
 
 @pytest.mark.timeout(300)
 def test_a_seed_replays_bit_for_bit():
-    """Two processes, whose sets and dicts are in different orders, come to the same hash of everything that happened."""
+    """Two processes, whose sets are in different orders, come to the same hash of everything that happened."""
     told = []
     for order in ("1", "2"):
         command = [sys.executable, "-m", "tests.sim.years", "--seed", "5", "--days", "3", "--quiet"]

@@ -1,5 +1,6 @@
 """What happened, line by line, and the hash of all of it."""
 
+import sys
 from collections import deque
 from collections.abc import Callable
 from datetime import datetime
@@ -26,9 +27,15 @@ class Trace:
         self.last.append(line)
         self._hash.update(line.encode() + b"\n")
         if self._echo:
-            print(line)  # noqa: T201 - what was asked for
+            tell(line)
 
     @property
     def digest(self) -> str:
         """Return the hash of every line so far."""
         return self._hash.hexdigest()
+
+
+def tell(text: str) -> None:
+    """Print a line now, also into a pipe."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
