@@ -12,7 +12,6 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -26,16 +25,17 @@ from escalatord.config.files import fingerprint
 from escalatord.config.load import load
 from escalatord.config.redaction import secrets_of
 from escalatord.core.incident import Attempt
-from escalatord.core.readiness import people_by_readiness, reviews_overdue, seconds_to_gaps
 from escalatord.core.ruleset import Ruleset
+from escalatord.deadman import EVERY_SECONDS, DeadMan
 from escalatord.engine.auditor import Audit, run_audits
 from escalatord.engine.batch import Written
 from escalatord.engine.commands import Receipt, Remark
 from escalatord.engine.engine import Engine
 from escalatord.engine.ledger import Ledger
 from escalatord.engine.seeding import Figures
-from escalatord.errors import ConfigError, Finding, StoreUnavailableError
+from escalatord.errors import ConfigError, Finding
 from escalatord.feeds import Feeds, remembered
+from escalatord.housekeeping import Housekeeper
 from escalatord.ingest.prometheus import Prometheus
 from escalatord.metrics import Metrics
 from escalatord.notify.channel import Channel, Outside
@@ -64,16 +64,16 @@ CHANNEL_MODULES: Mapping[tuple[str, str], str] = {
     ("webhook", "webhook"): "escalatord.notify.webhook",
 }
 SECRET_SETTING = "server_secret"  # noqa: S105 - the name of a setting
-HOUSEKEEPING_SECONDS = 5.0
-FAR_LOOK_SECONDS = 3600.0
-CLOCK_JUMP_SECONDS = 2.0
 
 logger = get_logger(component="daemon")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Where things are. `listen` are `host:port`; `speed` > 1 hurries the clock (simulated channels only)."""
+    """Where things are. `listen` are `host:port`; `speed` > 1 hurries the clock (simulated channels only).
+
+    `heartbeat_url` is called every `heartbeat_seconds` while audits pass ("" = nobody outside watches us).
+    """
 
     rules: Path
     storage_url: str
@@ -84,6 +84,8 @@ class Options:
     enable_lifecycle: bool = False
     auto_reload_seconds: float = 0.0
     speed: float = 1.0
+    heartbeat_url: str = ""
+    heartbeat_seconds: float = EVERY_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,7 +135,7 @@ class Daemon:
     sender: Sender = field(init=False)
     outside: Outside = field(init=False)
     stop: asyncio.Event = field(init=False)
-    looked_far_for: tuple[object, ...] = ()
+    deadman: DeadMan = field(init=False)
 
     async def run(self, on_ready: Callable[[Ready], None]) -> None:
         """Start, serve until told to stop, end in order: intake, sends, figures, store."""
@@ -192,6 +194,7 @@ class Daemon:
         self.metrics.prepare(self.ruleset)
         self.metrics.prepare_source(BUILT_IN_SOURCE.name)
         self.metrics.reloaded(ok=True, now=self.clock.now())
+        self.deadman = DeadMan(self.options.heartbeat_url, self.options.heartbeat_seconds, self.clock, self.metrics)
         self.engine.on_written = self._written
         if any(spec.provider in SIMULATED for spec in self.ruleset.channels.values()):
             self._open_switchboard()
@@ -229,7 +232,8 @@ class Daemon:
             "deadlines": self.engine.run_deadlines(),
             "sender": self.sender.run(),
             "auditor": run_audits(self.engine, self.clock, self._audited),
-            "housekeeping": self._keep_house(),
+            "housekeeping": Housekeeper(self.engine, self.figures, self.metrics).run(),
+            "deadman": self.deadman.run(),
             "asking": Prometheus(self.engine).run(),
             "calendars": self.feeds.run(),
         }
@@ -269,45 +273,12 @@ class Daemon:
         await self.engine.submit(Receipt(reference=reference, status=status, reason=reason, provider_id=provider_id))
 
     def _audited(self, audit: Audit) -> None:
-        self.metrics.audited(audit.at, overdue=audit.overdue)
+        self.metrics.audited(audit.at, overdue=audit.overdue, broken=tuple(audit.broken))
         self.metrics.show_open(audit.open_counts, audit.at)
-        if audit.passed:
+        if audit.alive:
             self.supervisor.alive()
-
-    async def _keep_house(self) -> None:
-        """Gauges that no commit moves, and the checkpoint of the figures, every few seconds."""
-        looked_far_at = float("-inf")
-        wall, monotonic = self.clock.now(), self.clock.monotonic()
-        while True:
-            now, elapsed = self.clock.now(), self.clock.monotonic()
-            jump = (now - wall).total_seconds() - (elapsed - monotonic)
-            wall, monotonic = now, elapsed
-            try:
-                if abs(jump) > CLOCK_JUMP_SECONDS:
-                    # no loop sleeps longer than 5 s, so every deadline is judged by the new time already
-                    logger.warning("the clock jumped", seconds=round(jump, 3))
-                    await self.engine.submit(Remark(kind="clock_jump", body={"seconds": round(jump, 3)}))
-                self.metrics.show_open(await self.engine.read(lambda tx: tx.count_open()), now)
-                await self.figures.keep(self.engine)
-                # by identity: an override, a calendar that changed and new rules each make another one of these
-                known = (self.engine.ruleset, self.engine.world.overrides)
-                same = all(one is other for one, other in zip(known, self.looked_far_for, strict=False))
-                if elapsed - looked_far_at > FAR_LOOK_SECONDS or not same:
-                    looked_far_at, self.looked_far_for = elapsed, known
-                    await self._look_far(now)
-            except StoreUnavailableError as error:
-                logger.warning("cannot keep house", error=str(error))
-            await self.clock.sleep(HOUSEKEEPING_SECONDS)
-
-    async def _look_far(self, now: datetime) -> None:
-        """Show what lies ahead: gaps in schedules, people who cannot be reached, rules past their review."""
-        ruleset = self.engine.ruleset
-        overrides, unreachable = await self.engine.read(lambda tx: (tuple(tx.overrides(now)), tx.unreachable()))
-        gaps = await asyncio.to_thread(seconds_to_gaps, ruleset, now, overrides)
-        for schedule, seconds in gaps.items():
-            self.metrics.schedule_next_gap_seconds.labels(schedule).set(seconds)
-        self.metrics.show_people(people_by_readiness(ruleset, unreachable))
-        self.metrics.rules_review_overdue.set(reviews_overdue(ruleset, now))
+        if audit.passed:
+            self.deadman.passed()
 
     async def reload(self) -> tuple[Finding, ...]:
         """Parse, check, swap; with findings the old rules stay. Running incidents keep their pinned policies."""

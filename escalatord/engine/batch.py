@@ -15,7 +15,7 @@ from escalatord.core.policy import Policy
 from escalatord.core.rules import OWN_SOURCE, AlertRecord
 from escalatord.core.ruleset import Ruleset, World
 from escalatord.core.values import replace
-from escalatord.engine import handlers, intake, overriding, own_alerts
+from escalatord.engine import handlers, intake, overriding, own_alerts, trouble
 from escalatord.engine.commands import (
     AddOverride,
     Answer,
@@ -300,7 +300,7 @@ class _Run:
             case Stranger():
                 handlers.stranger(unit, command)
             case Remark():
-                unit.record(command.kind, command.body)
+                trouble.remark(unit, command)
             case AddOverride():
                 return overriding.add_override(unit, command)
             case CancelOverride():
@@ -360,7 +360,7 @@ class _Run:
             look = own_alerts.look if known.alert.source == OWN_SOURCE else intake.look_again
             outcome = self._attempt(partial(look, unit, known), 0)
             if isinstance(outcome, Exception):
-                unit.put(unit.alerts, place, replace(known, due_at=None))
+                unit.put(unit.alerts, place, replace(known, due_at=unit.now + intake.AFTER_TROUBLE))
                 unit.put(unit.changed_alerts, place, None)
         unit.begin()
         return len(numbers) + len(records)

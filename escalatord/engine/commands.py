@@ -157,10 +157,15 @@ class PeopleGone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remark:
-    """Something about the daemon itself for the journal (rules loaded, rules refused, a clock jump). → None."""
+    """Something about the daemon itself for the journal (rules loaded, rules refused, a clock jump). → None.
+
+    With `tell` it is a trouble that people must hear of (see `trouble`): that is its title, `advice` what to do.
+    """
 
     kind: str
     body: Mapping[str, object]
+    tell: str = ""
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

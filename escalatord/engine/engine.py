@@ -28,8 +28,9 @@ from escalatord.core.ruleset import Ruleset, World
 from escalatord.engine import intake
 from escalatord.engine.asking import Asker
 from escalatord.engine.batch import Batch, Written
-from escalatord.engine.commands import Arm, Changed, Command, Ingest, PeopleGone, Result
+from escalatord.engine.commands import Arm, Changed, Command, Ingest, Ingested, PeopleGone, Remark, Result
 from escalatord.engine.handlers import Due
+from escalatord.engine.pulse import Pulse
 from escalatord.errors import EscalatordError, StoreUnavailableError
 from escalatord.store.store import Store
 from escalatord.store.tx import Tx
@@ -43,10 +44,13 @@ BATCH_ALERTS_MAX = 512
 DUE_AT_ONCE_MAX = 200
 WATCH_QUEUE_MAX = 1_000
 IDLE_SECONDS_MAX = 5.0
-STUCK_SECONDS = 30.0
 POISON_SECONDS = 30.0
 POISON_SECONDS_MAX = 3600.0
 RETRY_STORE_SECONDS = 1.0
+ANSWERED_KEPT_MAX = 20
+"""Of the alerts answered last so many are looked for by every audit."""
+TELL_FAILURE_SECONDS = 3600.0
+FAILURE = "The log says what it was, the journal what it was about. Everything else goes on. Please report it."
 
 log = get_logger(component="engine")
 
@@ -103,7 +107,9 @@ class Engine:
         self._next_due: datetime | None = None
         self._watchers: set[asyncio.Queue[Changed]] = set()
         self._poison: dict[int, tuple[datetime, float]] = {}
-        self._last_tick = clock.monotonic()
+        self.pulse = Pulse(clock)
+        self._answered: deque[tuple[str, str]] = deque(maxlen=ANSWERED_KEPT_MAX)
+        self._told_failure_at = float("-inf")
         self._closing = False
         self.on_written: Callable[[Written], None] = lambda _written: None
 
@@ -183,9 +189,16 @@ class Engine:
         """Wait until the commit under way has been told, or has failed."""
         await self._told.wait()
 
+    def answered(self) -> Mapping[str, tuple[str, ...]]:
+        """Return alerts whose senders were answered lately that they are kept: fingerprints by source."""
+        found: dict[str, tuple[str, ...]] = {}
+        for source, fingerprint in self._answered:
+            found[source] = (*found.get(source, ()), fingerprint)
+        return found
+
     def healthy(self) -> bool:
         """Return whether the loops turn, on the clock that never jumps."""
-        return self.clock.monotonic() - self._last_tick < STUCK_SECONDS
+        return not self.pulse.silent()
 
     @property
     def quarantined(self) -> int:
@@ -228,7 +241,7 @@ class Engine:
         loop = asyncio.get_running_loop()
         while True:
             while not self._waiting:
-                self._last_tick = self.clock.monotonic()
+                self.pulse.beat("commits")
                 self._work.clear()
                 await self._idle(self._work, self._idle_seconds)
             batch = self._next_batch()
@@ -243,13 +256,14 @@ class Engine:
                     _fail(waiting.future, error)
             else:
                 self._tell(batch, written)
-            self._last_tick = self.clock.monotonic()
+            self.pulse.beat("commits")
             self._batch.moving = frozenset()
             self._told.set()
 
     async def run_deadlines(self) -> None:
         """Submit `Due` whenever a deadline has come, for ever."""
         while True:
+            self.pulse.beat("deadlines")
             now = self.clock.now()
             due = self._next_due
             wait = self._idle_seconds if due is None else (due - now).total_seconds()
@@ -325,8 +339,13 @@ class Engine:
                 _fail(waiting.future, result)
             elif not waiting.future.done():
                 waiting.future.set_result(result)
+            if isinstance(result, Ingested) and isinstance(waiting.command, Ingest):
+                fresh = [item.fingerprint for item in result.accepted if item.new][-1:]
+                self._answered.extend((waiting.command.source, fingerprint) for fingerprint in fresh)
         for number in written.poisoned:
             self._quarantine(number)
+        if any(entry.kind == "command_failed" for entry in written.entries):
+            self._tell_failure(written.poisoned)
         if written.next_due is not None and (self._next_due is None or written.next_due < self._next_due):
             self._next_due = written.next_due
             self._wake_due.set()
@@ -344,6 +363,17 @@ class Engine:
         _until, seconds = self._poison.get(number, (None, POISON_SECONDS / 2))
         seconds = min(seconds * 2, POISON_SECONDS_MAX)
         self._poison[number] = (self.clock.now() + timedelta(seconds=seconds), seconds)
+
+    def _tell_failure(self, poisoned: Sequence[int]) -> None:
+        """Let people know that something of ours raised; not each time, or what tells of it would never end."""
+        now = self.clock.monotonic()
+        if now - self._told_failure_at < TELL_FAILURE_SECONDS or self._closing:
+            return
+        self._told_failure_at = now
+        which = f": incident {poisoned[0]} is put aside and tried again" if poisoned else ""
+        tell = f"escalatord failed at something and took it back{which}"
+        told = self._queue(Remark(kind="failure_told", body={"incidents": list(poisoned)}, tell=tell, advice=FAILURE))
+        told.add_done_callback(lambda done: done.exception())  # nobody waits; what went wrong stands in the journal
 
     def _poisoned(self, now: datetime) -> tuple[int, ...]:
         return tuple(number for number, (until, _seconds) in self._poison.items() if until > now)

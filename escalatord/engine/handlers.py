@@ -28,6 +28,7 @@ from escalatord.engine.commands import (
     Unreachable,
 )
 from escalatord.engine.intake import look_after_closing
+from escalatord.engine.trouble import Trouble, tell
 from escalatord.engine.unit import PAGE_KINDS, Unit
 from escalatord.store.outbox import returned, settled
 from escalatord.store.rows import CodeRow, DeadLetter, LinkRow, OutboxRow
@@ -39,7 +40,6 @@ CLAIM_LOOKS_MAX = 100
 """Past it: what waits behind so many rooms full of withdrawn rows is claimed the next time."""
 TRIES_MAX = 4
 RETRY_SECONDS = (1.0, 3.0, 9.0)
-TELL_EVERY_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,32 +184,14 @@ def quarantine(unit: Unit, command: Quarantine) -> None:
     unit.tx.dead_letter(letter)
     body = {"source": command.source, "code": command.code, "at": command.at_pointer, "say": command.say}
     unit.record("dead_letter", body, actor=command.source, via=Via.SOURCE)
-    setting = f"dead_letter_told/{command.source}"
-    told = unit.tx.setting(setting)
-    if told is not None and unit.now.timestamp() - float(told) < TELL_EVERY_SECONDS:
-        return
-    unit.tx.set_setting(setting, str(unit.now.timestamp()))
-    ruleset = unit.world.ruleset
-    policy = ruleset.policies[ruleset.unmatched.policy]
-    key = f"dead-letter|{command.source}"
-    known = unit.tx.load_open((key,)).get(key)
-    number = known.number if known else unit.next_number()
-    event = AlertFired(
-        number=number,
-        key=key,
-        source=command.source,
-        fingerprint=f"dead-letter-{command.source}-{int(unit.now.timestamp())}",
+    trouble = Trouble(
+        key=f"dead-letter|{command.source}",
         title=f"Unusable webhook from {command.source}: {command.say}",
         summary="The body is kept in the dead letters. An alert inside it may have been missed: look at the source.",
-        links={},
-        service="",
-        severity=ruleset.unmatched.severity,
-        cause=Cause.UNMATCHED,
-        rule="",
-        policies=(policy,),
         why=body,
+        source=command.source,
     )
-    unit.happen(known, event, {policy.hash: policy})
+    tell(unit, trouble)
 
 
 def unreachable(unit: Unit, command: Unreachable) -> None:

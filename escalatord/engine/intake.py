@@ -28,6 +28,8 @@ LAST_SEEN_SECONDS = 60.0
 RESOLVED_BY_HAND_HOLD_SECONDS = 900.0
 """How long an alert that still fires after a human resolved its incident is left in peace before it opens a new one."""
 ALERTS_LOOKED_AFTER_MAX = 10_000
+AFTER_TROUBLE = timedelta(minutes=5)
+"""When an alert whose rules raised is judged again: what they wanted of it must not be forgotten."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -141,6 +141,7 @@ class Sender:
             listening = asyncio.create_task(self._looks.listen(news), name="sender-listens")
             try:
                 while True:
+                    self._engine.pulse.beat("sender")
                     self._wake.clear()
                     async with self._claiming:
                         look_again = not self._draining and await self._round()

@@ -38,6 +38,7 @@ _rows = select(journal)
 _of_incident = _rows.where(journal.c.incident == bindparam("incident")).order_by(journal.c.seq)
 _after = _rows.where(journal.c.seq > bindparam("after")).order_by(journal.c.seq).limit(bindparam("limit"))
 _last_seq = select(func.max(journal.c.seq))
+_last_incident = select(journal.c.incident).order_by(journal.c.seq.desc()).limit(1)
 _heads = select(journal_heads).where(journal_heads.c.incident.in_(bindparam("incidents", expanding=True)))
 _incident_exists = select(literal(1)).where(incidents.c.number == bindparam("incident"))
 _insert = insert(journal)
@@ -77,6 +78,12 @@ def last_seq(connection: Connection) -> int:
     """Return the number of the last entry, 0 when there is none."""
     ((last,),) = fetch(connection, _last_seq)
     return last or 0
+
+
+def last_incident(connection: Connection) -> int:
+    """Return the incident of the last entry, 0 when it is about none (or there is none)."""
+    found = connection.execute(_last_incident).scalar()
+    return int(found or 0)
 
 
 def verify(connection: Connection, incident: int) -> bool:

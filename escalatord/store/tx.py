@@ -67,6 +67,10 @@ class Tx:
         """Return (policy, opened severity, state, how many, since when the oldest un-acked) of what is open."""
         return incidents.count_open(self._connection)
 
+    def count_with_deadline(self) -> int:
+        """Return how many open incidents have a deadline; all of them should."""
+        return incidents.count_with_deadline(self._connection)
+
     # alerts
 
     def alerts(self, source: str, fingerprints: Iterable[str]) -> dict[str, AlertRecord]:
@@ -122,6 +126,10 @@ class Tx:
     def last_seq(self) -> int:
         """Return the number of the last journal entry, 0 when there is none."""
         return journal.last_seq(self._connection)
+
+    def last_incident_journaled(self) -> int:
+        """Return the incident of which the journal spoke last, 0 when of none."""
+        return journal.last_incident(self._connection)
 
     def verify(self, incident: int) -> bool:
         """Return whether an incident's chain is whole: nothing edited, deleted, put in, moved or cut off."""
@@ -181,6 +189,14 @@ class Tx:
     def outbox_sending(self) -> list[OutboxRow]:
         """Return the attempts that were begun and not heard of, the oldest lease first."""
         return outbox.sending(self._connection)
+
+    def outbox_waiting(self, at: datetime, limit: int) -> list[OutboxRow]:
+        """Return the attempts that have waited longest, due by `at`."""
+        return outbox.waiting(self._connection, at, limit)
+
+    def outbox_forgotten(self, at: datetime) -> int:
+        """Return how many attempts were begun, and given up before `at` without anybody taking them up."""
+        return outbox.forgotten(self._connection, at)
 
     def outbox_next_due(self) -> datetime | None:
         """Return when the next attempt may be claimed: due, or its lease over."""

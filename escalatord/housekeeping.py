@@ -1,0 +1,65 @@
+"""What is looked at every few seconds and belongs to no commit: gauges, the figures' checkpoint, jumps of the clock."""
+
+import asyncio
+
+from structlog import get_logger
+
+from escalatord.core.readiness import people_by_readiness, reviews_overdue, seconds_to_gaps
+from escalatord.engine.commands import Remark
+from escalatord.engine.engine import Engine
+from escalatord.engine.seeding import Figures
+from escalatord.errors import StoreUnavailableError
+from escalatord.metrics import Metrics
+
+EVERY_SECONDS = 5.0
+FAR_LOOK_SECONDS = 3600.0
+CLOCK_JUMP_SECONDS = 2.0
+
+log = get_logger(component="housekeeping")
+
+
+class Housekeeper:
+    """Keeps house for ever; `run` inside a TaskGroup."""
+
+    def __init__(self, engine: Engine, figures: Figures, metrics: Metrics) -> None:
+        self._engine = engine
+        self._figures = figures
+        self._metrics = metrics
+        self._clock = engine.clock
+        self._looked_far_for: tuple[object, ...] = ()
+
+    async def run(self) -> None:
+        """Look around every few seconds, far ahead every hour and whenever the rules or overrides changed."""
+        looked_far_at = float("-inf")
+        wall, monotonic = self._clock.now(), self._clock.monotonic()
+        while True:
+            self._engine.pulse.beat("housekeeping")
+            now, elapsed = self._clock.now(), self._clock.monotonic()
+            jump = (now - wall).total_seconds() - (elapsed - monotonic)
+            wall, monotonic = now, elapsed
+            try:
+                if abs(jump) > CLOCK_JUMP_SECONDS:
+                    # no loop sleeps longer than 5 s, so every deadline is judged by the new time already
+                    log.warning("the clock jumped", seconds=round(jump, 3))
+                    await self._engine.submit(Remark(kind="clock_jump", body={"seconds": round(jump, 3)}))
+                self._metrics.show_open(await self._engine.read(lambda tx: tx.count_open()), now)
+                await self._figures.keep(self._engine)
+                # by identity: an override, a calendar that changed and new rules each make another one of these
+                known = (self._engine.ruleset, self._engine.world.overrides)
+                same = all(one is other for one, other in zip(known, self._looked_far_for, strict=False))
+                if elapsed - looked_far_at > FAR_LOOK_SECONDS or not same:
+                    looked_far_at, self._looked_far_for = elapsed, known
+                    await self._look_far()
+            except StoreUnavailableError as error:
+                log.warning("cannot keep house", error=str(error))
+            await self._clock.sleep(EVERY_SECONDS)
+
+    async def _look_far(self) -> None:
+        """Show what lies ahead: gaps in schedules, people who cannot be reached, rules past their review."""
+        now, ruleset = self._clock.now(), self._engine.ruleset
+        overrides, unreachable = await self._engine.read(lambda tx: (tuple(tx.overrides(now)), tx.unreachable()))
+        gaps = await asyncio.to_thread(seconds_to_gaps, ruleset, now, overrides)
+        for schedule, seconds in gaps.items():
+            self._metrics.schedule_next_gap_seconds.labels(schedule).set(seconds)
+        self._metrics.show_people(people_by_readiness(ruleset, unreachable))
+        self._metrics.rules_review_overdue.set(reviews_overdue(ruleset, now))
