@@ -5,13 +5,14 @@ feeds the service manager's watchdog: a daemon that has stopped paging is restar
 never be (a promise broken in the data) is counted, logged and told to people. The outward sign of life needs both well.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from structlog import get_logger
 
 from escalatord.clock import Clock
+from escalatord.core.values import replace
 from escalatord.engine.commands import Remark
 from escalatord.engine.engine import Engine
 from escalatord.engine.handlers import still_wanted
@@ -32,8 +33,9 @@ log = get_logger(component="auditor")
 class Audit:
     """What one audit found.
 
-    `overdue` deadlines and `forgotten` attempts (begun, and past their lease) that nobody takes up; `silent` loops;
-    `broken` are promises broken in the data: by the metric's name of the invariant, what exactly.
+    `overdue` deadlines; `forgotten` attempts (waiting in a lane that does nothing, or begun and past their lease);
+    `silent` loops, and the wall clock when it stands still; `broken` are promises broken in the data: by the metric's
+    name of the invariant, what exactly.
     """
 
     at: datetime
@@ -56,20 +58,30 @@ class Audit:
 
 async def audit_once(engine: Engine, now: datetime) -> Audit:
     """Look once; raise StoreUnavailableError when the store does not answer."""
-    answered = engine.answered()
-    found = await engine.read(lambda tx: _look(tx, now, answered))
+    answered, idle = engine.answered(), engine.pulse.idle
+    found = await engine.read(lambda tx: _look(tx, now, answered, idle))
     overdue, forgotten, counts, broken = found
     overdue -= min(overdue, engine.quarantined)
-    silent = tuple(sorted(engine.pulse.silent()))
-    return Audit(at=now, overdue=overdue, open_counts=counts, forgotten=forgotten, silent=silent, broken=broken)
+    return Audit(
+        at=now,
+        overdue=overdue,
+        open_counts=counts,
+        forgotten=forgotten,
+        silent=engine.pulse.silent(),
+        broken=broken,
+    )
 
 
 async def run_audits(engine: Engine, clock: Clock, report: Callable[[Audit], None]) -> None:
     """Audit for ever; `report` hears of every audit that could be made."""
     told: set[str] = set()
+    at, monotonic = clock.now(), clock.monotonic()
     while True:
         try:
             audit = await audit_once(engine, clock.now())
+            if _stands_still(audit.at - at, clock.monotonic() - monotonic):
+                audit = replace(audit, silent=(*audit.silent, "wall clock"))
+            at, monotonic = audit.at, clock.monotonic()
         except StoreUnavailableError as error:
             log.error("cannot audit", error=str(error))  # noqa: TRY400 - the store's sentence is the whole story
         else:
@@ -84,6 +96,11 @@ async def run_audits(engine: Engine, clock: Clock, report: Callable[[Audit], Non
             report(audit)
             await _tell(engine, audit, told)
         await clock.sleep(AUDIT_EVERY_SECONDS)
+
+
+def _stands_still(wall: timedelta, seconds: float) -> bool:
+    """Return whether the wall clock has not moved while time passed: no deadline would ever come."""
+    return seconds >= AUDIT_EVERY_SECONDS / 2 and not wall
 
 
 async def _tell(engine: Engine, audit: Audit, told: set[str]) -> None:
@@ -106,7 +123,7 @@ async def _tell(engine: Engine, audit: Audit, told: set[str]) -> None:
 
 
 def _look(
-    tx: Tx, now: datetime, answered: Mapping[str, tuple[str, ...]]
+    tx: Tx, now: datetime, answered: Mapping[str, tuple[str, ...]], idle: Collection[str]
 ) -> tuple[int, int, tuple[OpenCount, ...], dict[str, str]]:
     """Return what is overdue, what is forgotten, what is open, and what is broken."""
     late = now - timedelta(seconds=OVERDUE_SECONDS)
@@ -132,4 +149,6 @@ def _look(
     newest = tx.last_incident_journaled()
     if newest and not tx.verify(newest):
         broken["journal_whole"] = f"the journal of INC-{newest} was changed from outside"
-    return len(tx.due(late, OVERDUE_COUNTED_MAX)), tx.outbox_forgotten(late), counts, broken
+    overdue = len(tx.due(late, OVERDUE_COUNTED_MAX)) + len(tx.due_alerts(late, OVERDUE_COUNTED_MAX))
+    forgotten = tx.outbox_forgotten(late) + sum(row.lane in idle for row in waiting)
+    return overdue, forgotten, counts, broken

@@ -273,12 +273,13 @@ class Engine:
                     await self._idle(self._wake_due, min(wait, self._idle_seconds))
                 continue
             try:
-                await self._enqueue(Due(limit=DUE_AT_ONCE_MAX, skip=self._poisoned(now)))
+                worked = await self._enqueue(Due(limit=DUE_AT_ONCE_MAX, skip=self._poisoned(now)))
                 self._next_due = await self.read(lambda tx: tx.next_due())
             except StoreUnavailableError:
                 await self.clock.sleep(RETRY_STORE_SECONDS)
                 continue
-            self._avoid_spinning()
+            if isinstance(worked, int) and worked < DUE_AT_ONCE_MAX:
+                self._avoid_spinning(now)
 
     async def finish(self) -> None:
         """Refuse new commands, and wait until who asked before has an answer; `run_commits` must still run."""
@@ -344,7 +345,8 @@ class Engine:
                 self._answered.extend((waiting.command.source, fingerprint) for fingerprint in fresh)
         for number in written.poisoned:
             self._quarantine(number)
-        if any(entry.kind == "command_failed" for entry in written.entries):
+        kinds = [entry.kind for entry in written.entries]
+        if kinds.count("command_failed") > kinds.count("dead_letter"):  # of a dead letter people hear by itself
             self._tell_failure(written.poisoned)
         if written.next_due is not None and (self._next_due is None or written.next_due < self._next_due):
             self._next_due = written.next_due
@@ -378,11 +380,13 @@ class Engine:
     def _poisoned(self, now: datetime) -> tuple[int, ...]:
         return tuple(number for number, (until, _seconds) in self._poison.items() if until > now)
 
-    def _avoid_spinning(self) -> None:
-        """A deadline that stays due because its incident is quarantined must not keep the loop busy."""
-        now = self.clock.now()
-        if self._poison and self._next_due is not None and self._next_due <= now:
-            self._next_due = now + timedelta(seconds=1)
+    def _avoid_spinning(self, looked_at: datetime) -> None:
+        """A deadline that is due still, though all that was due was worked on, must not keep the loop busy.
+
+        Its incident is quarantined, or a defect of ours leaves it; the auditor tells of it.
+        """
+        if self._next_due is not None and self._next_due <= looked_at:
+            self._next_due = self.clock.now() + timedelta(seconds=1)
 
 
 def _fail(future: "asyncio.Future[object]", error: Exception) -> None:

@@ -37,6 +37,8 @@ from escalatord.store.rows import OutboxRow
 LOOKUP_SECONDS = 3.0
 WORST_ALERT_SECONDS = 1.0
 LEASE_SPARE_SECONDS = 20.0
+LANE_SPARE_SECONDS = 20.0
+LANE = "lane "
 HURRIED_SECONDS = 2.0
 IDLE_SECONDS = 5.0
 REPORT_TRIES_MAX = 60
@@ -72,6 +74,8 @@ class _Lane:
     spec: ChannelSpec
     channel: Channel
     busy: int = 0
+    began_at: dict[str, float] = field(default_factory=dict)
+    """When each attempt under way began, on the clock that never jumps, by reference."""
     starved: bool = False
     """The last claim filled all its room: more may wait."""
     tasks: set["asyncio.Task[None]"] = field(default_factory=set)
@@ -79,6 +83,11 @@ class _Lane:
     @property
     def room(self) -> int:
         return max(0, self.channel.capabilities.concurrency - self.busy)
+
+    @property
+    def patience_seconds(self) -> float:
+        """Longer than any attempt: two questions, two last looks, and the call."""
+        return self.channel.capabilities.timeout_seconds + LANE_SPARE_SECONDS
 
 
 class Sender:
@@ -145,6 +154,7 @@ class Sender:
                     self._wake.clear()
                     async with self._claiming:
                         look_again = not self._draining and await self._round()
+                    self._show_pulse()
                     if look_again:
                         continue
                     await self._pause()
@@ -173,6 +183,17 @@ class Sender:
             heapq.heappush(self._retries, at)
         if changed.outbox or changed.retries:
             self._wake.set()
+
+    def _show_pulse(self) -> None:
+        """Say which lanes are not stuck: they have room, and no attempt under way takes longer than one can."""
+        pulse, now = self._engine.pulse, self._clock.monotonic()
+        pulse.keep(LANE, [LANE + name for name in self._lanes])
+        for lane in self._lanes.values():
+            longest = now - min(lane.began_at.values(), default=now)
+            may_be_silent = lane.patience_seconds - longest
+            if may_be_silent > 0 and (lane.room > 0 or lane.began_at):
+                pulse.beat(LANE + lane.name, max(may_be_silent, 2 * self._idle_seconds))
+        pulse.idle = frozenset(name for name, lane in self._lanes.items() if not lane.busy)
 
     async def _pause(self) -> None:
         """Wait for news, for a retry that comes due, or a little while."""
@@ -220,6 +241,7 @@ class Sender:
                 self._look_for_strays = True
                 continue
             lane.busy += 1
+            lane.began_at.setdefault(item.row.reference, self._clock.monotonic())
             task = asyncio.create_task(self._deliver(lane, self._looks.begin(item)), name=f"send {item.row.reference}")
             lane.tasks.add(task)
             task.add_done_callback(lane.tasks.discard)
@@ -234,6 +256,8 @@ class Sender:
         finally:
             self._looks.end(flight)
             lane.busy -= 1
+            lane.began_at.pop(item.row.reference, None)
+            self._engine.pulse.beat(LANE + lane.name, lane.patience_seconds)
             if lane.starved:
                 self._wake.set()
         seconds = self._clock.monotonic() - started
@@ -272,6 +296,7 @@ class Sender:
             return Receipt(status=status, reason=error.reason)
         except Exception:  # one of the three places (architecture §7): one sender row
             log.exception("a channel raised", reference=item.row.reference, lane=lane.name)
+            self._fallbacks.tell(lane.spec.name, now)
             return Receipt(status=Attempt.FAILED_TEMPORARY, reason=DeliveryReason.OTHER)
         self._health.breakers[lane.name] = self._health.of(lane.name).succeed(self._clock.now())
         return receipt

@@ -38,6 +38,9 @@ _rows = select(journal)
 _of_incident = _rows.where(journal.c.incident == bindparam("incident")).order_by(journal.c.seq)
 _after = _rows.where(journal.c.seq > bindparam("after")).order_by(journal.c.seq).limit(bindparam("limit"))
 _last_seq = select(func.max(journal.c.seq))
+_latest_of = (
+    _rows.where(journal.c.incident == bindparam("incident")).order_by(journal.c.seq.desc()).limit(bindparam("limit"))
+)
 _last_incident = select(journal.c.incident).order_by(journal.c.seq.desc()).limit(1)
 _heads = select(journal_heads).where(journal_heads.c.incident.in_(bindparam("incidents", expanding=True)))
 _incident_exists = select(literal(1)).where(incidents.c.number == bindparam("incident"))
@@ -72,6 +75,11 @@ def of_incident(connection: Connection, incident: int) -> list[JournalRow]:
 def after(connection: Connection, seq: int, limit: int) -> list[JournalRow]:
     """Return at most `limit` entries with a number above `seq`, oldest first."""
     return [_journal_row(row) for row in connection.execute(_after, {"after": seq, "limit": limit})]
+
+
+def latest_of(connection: Connection, incident: int, limit: int) -> list[JournalRow]:
+    """Return the newest entries of an incident (0 = the daemon's own), newest first."""
+    return [_journal_row(row) for row in connection.execute(_latest_of, {"incident": incident, "limit": limit})]
 
 
 def last_seq(connection: Connection) -> int:

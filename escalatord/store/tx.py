@@ -119,6 +119,10 @@ class Tx:
         """Return an incident's entries (0 = the daemon's own), oldest first."""
         return journal.of_incident(self._connection, incident)
 
+    def journal_latest(self, incident: int, limit: int) -> list[JournalRow]:
+        """Return the newest entries of an incident (0 = the daemon's own), newest first."""
+        return journal.latest_of(self._connection, incident, limit)
+
     def journal_after(self, seq: int, limit: int) -> list[JournalRow]:
         """Return at most `limit` entries with a number above `seq`, oldest first."""
         return journal.after(self._connection, seq, limit)

@@ -25,6 +25,8 @@ from escalatord.web.parts import PARTS, WebParts
 # Stands in when the rules declare no source of that name: pasting the URL into a local Alertmanager must just work.
 BUILT_IN_SOURCE = SourceSpec(name="alertmanager", adapter="alertmanager")
 SOURCES_NAMED_MAX = 20
+READING: web.RequestKey[bool] = web.RequestKey("reading", bool)
+"""Whether a body is just being read: what breaks then is broken by the body alone."""
 HEADERS = {"Server": "escalatord", "X-Content-Type-Options": "nosniff"}
 
 
@@ -84,11 +86,13 @@ async def _take(
 ) -> tuple[web.Response, str]:
     try:
         refuse_encodings(request)
+        request[READING] = True
         parsed = parse(spec, body, request.headers.get(hdrs.CONTENT_TYPE, ""), parts.engine.clock.now())
     except BadInputError as error:
         if not dry_run:
             await parts.engine.submit(_letter(spec, body, error.code, error.at, error.say))
         return answer({"error": error.code, "at": error.at, "say": error.say}, 400, HEADERS), "malformed"
+    request[READING] = False
     if dry_run:
         return await _explain(parts, spec, parsed), "dry_run"
     done = await parts.engine.submit(Ingest(source=spec.name, alerts=parsed.alerts))
@@ -101,6 +105,21 @@ async def _take(
         more = f" (and {len(parsed.rejected) - 1} more)" if len(parsed.rejected) > 1 else ""
         await parts.engine.submit(_letter(spec, body, first.code, first.at, first.say + more))
     return ingested(spec.name, done, parsed.rejected), "accepted" if done.changed else "unchanged"
+
+
+async def keep_what_broke(request: web.Request) -> web.Response:
+    """Keep a body that our reading of it broke on, and let people hear of it: it would break us again and again.
+
+    What broke later, while it was committed, may be over the next time: 503.
+    """
+    parts = request.app[PARTS]
+    spec = source_of(parts.engine.ruleset, request.match_info["source"])
+    if spec is None or not request.get(READING) or "dry_run" in request.query:
+        return unavailable("Something broke here; nothing is known to be committed.")
+    say = "escalatord itself failed to read this body; it is kept, and people are told"
+    await parts.engine.submit(_letter(spec, await request.read(), "E191", "", say))
+    parts.observe_ingest(spec.name, "malformed", 0.0)
+    return answer({"error": "E191", "at": "", "say": say}, 400, HEADERS)
 
 
 def _letter(spec: SourceSpec, body: bytes, code: str, at: str, say: str) -> Quarantine:

@@ -1,6 +1,7 @@
 """Pages for people: the board, one incident, and raising by hand. They work without any script."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from aiohttp import web
 
@@ -19,8 +20,9 @@ from escalatord.web.incidents_json import detail, names_of
 from escalatord.web.login import NOT_OURS
 from escalatord.web.middleware import principal_of
 from escalatord.web.parts import PARTS, Route, WebParts
-from escalatord.web.reading import board_of, told, world_at
+from escalatord.web.reading import board_of, told, troubles, world_at
 from escalatord.web.render import error_page, page
+from escalatord.web.timeline import sentence
 
 WHAT_WAS_SAID: Mapping[Reason, str] = {
     Reason.OPENED: "Raised: people are being paged.",
@@ -76,6 +78,7 @@ async def board(request: web.Request) -> web.Response:
     engine = request.app[PARTS].engine
     now = engine.clock.now()
     found = await engine.read(board_of)
+    wrong = await engine.read(partial(troubles, now=now))
     world = await world_at(engine, now)
     names = names_of(world.ruleset)
     duty = [
@@ -94,6 +97,7 @@ async def board(request: web.Request) -> web.Response:
         "held": cards(found.acknowledged, found.attempts, names, now),
         "closed": cards(found.closed, found.attempts, names, now),
         "duty": duty,
+        "troubles": [(row.entry.at, sentence(row.entry, names)) for row in wrong],
     }
     return page(request, "board.html", context)
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from escalatord.core.incident import Incident, State
 from escalatord.core.ruleset import Ruleset, World
 from escalatord.engine.engine import View
-from escalatord.store.rows import OutboxRow
+from escalatord.store.rows import JournalRow, OutboxRow
 from escalatord.store.tx import Tx
 from escalatord.web.incidents_json import Story
 from escalatord.web.parts import EnginePort
@@ -17,6 +17,13 @@ ALERTS_SHOWN_MAX = 100
 MESSAGES_SHOWN_MAX = 200
 OPEN_SHOWN_MAX = 100
 CLOSED_SHOWN_MAX = 10
+OWN_ENTRIES_LOOKED_AT_MAX = 200
+TROUBLES_SHOWN_MAX = 10
+TROUBLES = frozenset(
+    {"command_failed", "invariant_violated", "audit_failed", "dead_letter", "channel_failed", "template_failed"}
+)
+"""Kinds of the daemon's own entries that say that something failed in a way it must not."""
+A_DAY = timedelta(days=1)
 OPEN_STATES = (State.OPEN, State.ACKNOWLEDGED)
 
 
@@ -56,6 +63,12 @@ class Board:
     acknowledged: tuple[Incident, ...]
     closed: tuple[Incident, ...]
     attempts: Mapping[int, tuple[OutboxRow, ...]]
+
+
+def troubles(tx: Tx, now: datetime) -> list[JournalRow]:
+    """Return what was wrong with escalatord itself within a day, newest first."""
+    rows = tx.journal_latest(0, OWN_ENTRIES_LOOKED_AT_MAX)
+    return [row for row in rows if row.entry.kind in TROUBLES and row.entry.at > now - A_DAY][:TROUBLES_SHOWN_MAX]
 
 
 def board_of(tx: Tx) -> Board:
