@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.bench import evaluation, figures, ingest, latency, starting, timers
+from tests.bench import audits, evaluation, figures, ingest, latency, starting, timers
 from tests.bench.processes import ROOT
 from tests.bench.tools.loops import loop_factory
 
@@ -24,6 +24,7 @@ FAMILIES: Mapping[str, tuple[Family, float]] = {
     "ingest": (ingest.measure, 1.5),
     "latency": (latency.measure, 3.0),
     "timers": (timers.measure, 0.0),
+    "audits": (audits.measure, 0.0),
 }
 """What is measured, and for how many seconds each load runs."""
 ROUNDS = 3

@@ -333,7 +333,7 @@ def main() -> int:
     try:
         tally = die_everywhere(numbers[:: chosen.every], whole, can_ask=not chosen.unasked)
     except BrokenError as error:
-        tell(error)
+        tell(str(error))
         return 1
     kinds = Counter(whole.points)
     tell(", ".join(f"{name} x{count}" for name, count in sorted(kinds.items())))

@@ -8,7 +8,7 @@ from collections import defaultdict
 from datetime import timedelta
 from typing import Any, TypeAlias
 
-from escalatord.core.incident import Attempt, Incident, NoticeKind, State, TrackState, Via
+from escalatord.core.incident import Attempt, Cause, Incident, NoticeKind, State, TrackState, Via
 from escalatord.core.invariants import violations
 from escalatord.engine.batch import Written
 from escalatord.engine.commands import Accepted, Ingested
@@ -112,6 +112,9 @@ class Observer:
         number = "I4" if name in EXCEPTIONS else "I2"
         if not record.incident:
             raise BrokenError(number, f"{name} fires, is answered 2xx, and is in no incident")
+        if name in EXCEPTIONS:
+            incident = self.life.store.peek(lambda tx: tx.load((record.incident,)))[record.incident]
+            i4_an_exception_is_one(incident)
 
     # -------------------------------------------------------------------------------------------- after a step
 
@@ -233,6 +236,12 @@ def i3_nothing_overdue(life: Life) -> None:
     due = life.store.peek(lambda tx: tx.next_due())
     if due is not None and due < life.clock.now() - timedelta(seconds=OVERDUE_SECONDS_MAX):
         raise BrokenError("I3", f"a deadline of {due.isoformat()} is overdue")
+
+
+def i4_an_exception_is_one(incident: Incident) -> None:
+    """I4: what an exception rule wants is opened as one, whatever else matches, with the tracks it adds."""
+    if incident.cause is not Cause.EXCEPTION or incident.track("compliance") is None:
+        raise BrokenError("I4", f"{incident.label} is {incident.cause} for an exception rule")
 
 
 def i5_no_tier_swallows(incident: Incident) -> None:

@@ -215,7 +215,7 @@ def main() -> int:
     try:
         tally = races(chosen.seed, chosen.times)
     except BrokenError as error:
-        tell(error)
+        tell(str(error))
         return 1
     tell(
         f"{tally.races} races in {time.monotonic() - began:.1f} s, {len(tally.orders)} different orders, "
