@@ -28,11 +28,11 @@ from escalatord.core.incident import Attempt
 from escalatord.core.ruleset import Ruleset
 from escalatord.deadman import EVERY_SECONDS, DeadMan
 from escalatord.engine.auditor import Audit, run_audits
-from escalatord.engine.batch import Written
 from escalatord.engine.commands import Receipt, Remark
 from escalatord.engine.engine import Engine
 from escalatord.engine.ledger import Ledger
 from escalatord.engine.seeding import Figures
+from escalatord.engine.written import Written
 from escalatord.errors import ConfigError, Finding
 from escalatord.feeds import Feeds, remembered
 from escalatord.housekeeping import Housekeeper

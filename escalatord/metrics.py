@@ -9,7 +9,8 @@ Rules:
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Final, TypeAlias
+from functools import lru_cache
+from typing import Final, TypeAlias, TypeVar
 
 from prometheus_client import Counter, Gauge, Histogram, Info, ProcessCollector, disable_created_metrics
 from prometheus_client.core import CollectorRegistry
@@ -34,8 +35,19 @@ INGEST_RESULTS = ("accepted", "unchanged", "malformed", "unauthorized", "unavail
 COMMITTED = frozenset({"accepted", "unchanged"})
 NOTIFICATION_RESULTS = ("delivered", "accepted", "failed", "not_reached", "limited", "withdrawn")
 OPEN_STATES = (State.OPEN.value, State.ACKNOWLEDGED.value)
+FIRING, RESOLVED = AlertStatus.FIRING.value, AlertStatus.RESOLVED.value
+STATUS_CLASSES = tuple(f"{first}xx" for first in range(10))
 READINESS = ("ready", "partly", "unreachable")
 INVARIANTS = ("next_step", "durable", "ack_ends_pages", "journal_whole")
+
+F = TypeVar("F", Counter, Histogram)
+CHILDREN_KEPT_MAX = 4096
+
+
+@lru_cache(CHILDREN_KEPT_MAX)
+def _one(family: F, *labels: str) -> F:
+    """Return one series of a family from which none is ever removed; the library looks it up anew each time."""
+    return family.labels(*labels)
 
 
 class Metrics:
@@ -104,16 +116,18 @@ class Metrics:
             encode, content_type = choose_encoder("")
         return encode(self.registry), content_type
 
-    def ingested(self, source: str, result: str, seconds: float) -> None:
-        """Count one webhook body by its answer, and how long the commit took when there was one."""
-        self.ingest_requests.labels(source, result).inc()
-        if result in COMMITTED:
-            self.ingest_commit_seconds.labels(source).observe(seconds)
+    def ingested(self, source: str, result: str, seconds: float | None) -> None:
+        """Count one webhook body by its answer, and how long the commit took; None = it needed none."""
+        _one(self.ingest_requests, source, result).inc()
+        if seconds is not None and result in COMMITTED:
+            _one(self.ingest_commit_seconds, source).observe(seconds)
 
     def alerts(self, source: str, *, firing: int, resolved: int) -> None:
         """Count the alerts of an accepted body by what their sender says of them."""
-        self.alerts_received.labels(source, AlertStatus.FIRING.value).inc(firing)
-        self.alerts_received.labels(source, AlertStatus.RESOLVED.value).inc(resolved)
+        if firing:
+            _one(self.alerts_received, source, FIRING).inc(firing)
+        if resolved:
+            _one(self.alerts_received, source, RESOLVED).inc(resolved)
 
     def notified(self, channel: str, provider: str, result: str, reason: str, seconds: float) -> None:
         """Count one finished attempt, why it failed if it did, and how long the provider took if it did not."""
@@ -177,7 +191,7 @@ class Metrics:
 
     def http_request(self, handler: str, method: str, status: int, seconds: float) -> None:
         """Tell how long an HTTP request took; `handler` is the route as written, never a path with values in it."""
-        self._http.labels(handler, method, f"{status // 100}xx").observe(seconds)
+        _one(self._http, handler, method, STATUS_CLASSES[status // 100]).observe(seconds)
 
     # ------------------------------------------------------------------------------------------------ families
 

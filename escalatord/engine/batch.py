@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import assert_never
@@ -40,9 +39,9 @@ from escalatord.engine.commands import (
 from escalatord.engine.handlers import ANSWERABLE_KINDS, Due
 from escalatord.engine.surroundings import Surroundings
 from escalatord.engine.unit import Unit
+from escalatord.engine.written import Written, joined, nothing
 from escalatord.errors import EscalatordError, StoreUnavailableError
 from escalatord.store.incidents import ConflictError
-from escalatord.store.rows import JournalEntry
 from escalatord.store.store import Store
 from escalatord.store.tx import Tx
 
@@ -57,47 +56,6 @@ log = get_logger(component="engine")
 
 class CommandFailedError(EscalatordError):
     """This command alone failed, was taken back, and is journaled; everything else in its batch is committed."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """What one transaction came to, one result (or error) per command, in order."""
-
-    results: tuple[object, ...]
-    changed: tuple[int, ...]
-    entries: tuple[JournalEntry, ...]
-    seq: int
-    outbox: bool
-    retries: tuple[datetime, ...]
-    next_due: datetime | None
-    poisoned: tuple[int, ...]
-    violations: tuple[str, ...]
-    lateness: tuple[tuple[str, float], ...]
-    asks: tuple[str, ...]
-    at: datetime
-
-
-def _nothing(error: CommandFailedError, now: datetime) -> Written:
-    """Return a transaction that came to nothing but the error of its one command."""
-    return replace(_joined((), now), results=(error,))
-
-
-def _joined(parts: Sequence[Written], now: datetime) -> Written:
-    """Return several transactions as one."""
-    return Written(
-        results=tuple(result for part in parts for result in part.results),
-        changed=tuple(dict.fromkeys(number for part in parts for number in part.changed)),
-        entries=tuple(entry for part in parts for entry in part.entries),
-        seq=max((part.seq for part in parts), default=0),
-        outbox=any(part.outbox for part in parts),
-        retries=tuple(at for part in parts for at in part.retries),
-        next_due=min((part.next_due for part in parts if part.next_due), default=None),
-        poisoned=tuple(number for part in parts for number in part.poisoned),
-        violations=tuple(name for part in parts for name in part.violations),
-        lateness=tuple(late for part in parts for late in part.lateness),
-        asks=tuple(dict.fromkeys(query for part in parts for query in part.asks)),
-        at=now,
-    )
 
 
 class Batch:
@@ -143,8 +101,8 @@ class Batch:
                 # something in this batch cannot be written: find it by writing each command by itself
                 if len(commands) == 1:
                     log.exception("a command cannot be written")
-                    return _nothing(CommandFailedError(f"it could not be written: {error}"), now)
-                return _joined([self.commit((command,), now) for command in commands], now)
+                    return nothing(CommandFailedError(f"it could not be written: {error}"), now)
+                return joined([self.commit((command,), now) for command in commands], now)
             else:
                 # only now: what was not committed is not in force
                 self.world = replace(self.world, overrides=world.overrides, unreachable=world.unreachable)
@@ -193,6 +151,7 @@ class Batch:
         written = Written(
             results=tuple(results),
             changed=tuple(unit.changed),
+            touched=tuple(unit.changed_alerts),
             entries=tuple(unit.journal),
             seq=seq,
             outbox=bool(unit.outbox),

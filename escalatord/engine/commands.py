@@ -20,10 +20,14 @@ from escalatord.store.rows import OutboxRow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingest:
-    """Alerts of one webhook body, parsed. Answered with `Ingested`."""
+    """Alerts of one webhook body, parsed. Answered with `Ingested`.
+
+    `digest` tells the body from every other, so that its repeats can be known by it; b"" = it is not to be remembered.
+    """
 
     source: str
     alerts: tuple[Alert, ...]
+    digest: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +44,14 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingested:
-    """Committed. `changed` is False when everything was known already and nothing was written."""
+    """Committed. `changed` is False when everything was known already and nothing was written.
+
+    `repeatable` says more: whoever sends the same again has nothing to tell, not even to a rule that counts messages.
+    """
 
     accepted: tuple[Accepted, ...]
     changed: bool
+    repeatable: bool = False
 
 
 HumanEvent: TypeAlias = Ack | Unack | PassOn | PageNext | Snooze | Note | Resolve

@@ -27,10 +27,13 @@ from escalatord.core.rules import Verdict
 from escalatord.core.ruleset import Ruleset, World
 from escalatord.engine import intake
 from escalatord.engine.asking import Asker
-from escalatord.engine.batch import Batch, Written
-from escalatord.engine.commands import Arm, Changed, Command, Ingest, Ingested, PeopleGone, Remark, Result
+from escalatord.engine.batch import Batch
+from escalatord.engine.commands import Arm, Changed, Command, Ingest, Ingested, PeopleGone, Result
 from escalatord.engine.handlers import Due
+from escalatord.engine.known import KnownBodies
+from escalatord.engine.poison import Poison
 from escalatord.engine.pulse import Pulse
+from escalatord.engine.written import Written
 from escalatord.errors import EscalatordError, StoreUnavailableError
 from escalatord.store.store import Store
 from escalatord.store.tx import Tx
@@ -44,13 +47,9 @@ BATCH_ALERTS_MAX = 512
 DUE_AT_ONCE_MAX = 200
 WATCH_QUEUE_MAX = 1_000
 IDLE_SECONDS_MAX = 5.0
-POISON_SECONDS = 30.0
-POISON_SECONDS_MAX = 3600.0
 RETRY_STORE_SECONDS = 1.0
 ANSWERED_KEPT_MAX = 20
 """Of the alerts answered last so many are looked for by every audit."""
-TELL_FAILURE_SECONDS = 3600.0
-FAILURE = "The log says what it was, the journal what it was about. Everything else goes on. Please report it."
 
 log = get_logger(component="engine")
 
@@ -98,6 +97,7 @@ class Engine:
         self._idle_seconds = idle_seconds
         self._batch = Batch(store, ruleset, link_key)
         self.asker = Asker(self._enqueue)
+        self.known = KnownBodies()
         self._writer = thread("store-writer")
         self._reader = thread("store-reader")
         self._waiting: deque[_Waiting] = deque()
@@ -106,10 +106,9 @@ class Engine:
         self._wake_due = asyncio.Event()
         self._next_due: datetime | None = None
         self._watchers: set[asyncio.Queue[Changed]] = set()
-        self._poison: dict[int, tuple[datetime, float]] = {}
+        self._poison = Poison(clock)
         self.pulse = Pulse(clock)
         self._answered: deque[tuple[str, str]] = deque(maxlen=ANSWERED_KEPT_MAX)
-        self._told_failure_at = float("-inf")
         self._closing = False
         self.on_written: Callable[[Written], None] = lambda _written: None
 
@@ -203,7 +202,7 @@ class Engine:
     @property
     def quarantined(self) -> int:
         """Return how many incidents are put aside because their steps raised."""
-        return len(self._poisoned(self.clock.now()))
+        return len(self._poison.put_aside(self.clock.now()))
 
     # ---------------------------------------------------------------------------------------------------- life cycle
 
@@ -232,6 +231,7 @@ class Engine:
         gone = tuple(sorted(self.ruleset.people.keys() - ruleset.people.keys()))
         await loop.run_in_executor(self._writer, self._batch.swap, ruleset, now)
         await loop.run_in_executor(self._writer, self._batch.survey, now)
+        self.known.clear()
         await self._enqueue(Arm())
         if gone:
             await self._enqueue(PeopleGone(people=gone))
@@ -273,7 +273,7 @@ class Engine:
                     await self._idle(self._wake_due, min(wait, self._idle_seconds))
                 continue
             try:
-                worked = await self._enqueue(Due(limit=DUE_AT_ONCE_MAX, skip=self._poisoned(now)))
+                worked = await self._enqueue(Due(limit=DUE_AT_ONCE_MAX, skip=self._poison.put_aside(now)))
                 self._next_due = await self.read(lambda tx: tx.next_due())
             except StoreUnavailableError:
                 await self.clock.sleep(RETRY_STORE_SECONDS)
@@ -335,6 +335,7 @@ class Engine:
         return batch
 
     def _tell(self, batch: Sequence[_Waiting], written: Written) -> None:
+        self._know(batch, written)
         for waiting, result in zip(batch, written.results, strict=True):
             if isinstance(result, EscalatordError):
                 _fail(waiting.future, result)
@@ -343,11 +344,10 @@ class Engine:
             if isinstance(result, Ingested) and isinstance(waiting.command, Ingest):
                 fresh = [item.fingerprint for item in result.accepted if item.new][-1:]
                 self._answered.extend((waiting.command.source, fingerprint) for fingerprint in fresh)
-        for number in written.poisoned:
-            self._quarantine(number)
-        kinds = [entry.kind for entry in written.entries]
-        if kinds.count("command_failed") > kinds.count("dead_letter"):  # of a dead letter people hear by itself
-            self._tell_failure(written.poisoned)
+        failure = self._poison.hear(written)
+        if failure is not None and not self._closing:
+            told = self._queue(failure)
+            told.add_done_callback(lambda done: done.exception())  # nobody waits; what went wrong is in the journal
         if written.next_due is not None and (self._next_due is None or written.next_due < self._next_due):
             self._next_due = written.next_due
             self._wake_due.set()
@@ -360,25 +360,18 @@ class Engine:
                     queue.get_nowait()
                 queue.put_nowait(news)
 
-    def _quarantine(self, number: int) -> None:
-        """Look at an incident whose step raised again later, each time later; everybody else is on time."""
-        _until, seconds = self._poison.get(number, (None, POISON_SECONDS / 2))
-        seconds = min(seconds * 2, POISON_SECONDS_MAX)
-        self._poison[number] = (self.clock.now() + timedelta(seconds=seconds), seconds)
-
-    def _tell_failure(self, poisoned: Sequence[int]) -> None:
-        """Let people know that something of ours raised; not each time, or what tells of it would never end."""
-        now = self.clock.monotonic()
-        if now - self._told_failure_at < TELL_FAILURE_SECONDS or self._closing:
-            return
-        self._told_failure_at = now
-        which = f": incident {poisoned[0]} is put aside and tried again" if poisoned else ""
-        tell = f"escalatord failed at something and took it back{which}"
-        told = self._queue(Remark(kind="failure_told", body={"incidents": list(poisoned)}, tell=tell, advice=FAILURE))
-        told.add_done_callback(lambda done: done.exception())  # nobody waits; what went wrong stands in the journal
-
-    def _poisoned(self, now: datetime) -> tuple[int, ...]:
-        return tuple(number for number, (until, _seconds) in self._poison.items() if until > now)
+    def _know(self, batch: Sequence[_Waiting], written: Written) -> None:
+        """Remember the bodies in which nothing was new, forget those of which something has changed."""
+        self.known.forget(written.touched)
+        at = self.clock.monotonic()
+        touched = set(written.touched)
+        for waiting, result in zip(batch, written.results, strict=True):
+            command = waiting.command
+            if not (isinstance(result, Ingested) and result.repeatable and isinstance(command, Ingest)):
+                continue
+            # one of its alerts may have been changed by a command further down in this batch
+            if command.digest and touched.isdisjoint((alert.source, alert.fingerprint) for alert in command.alerts):
+                self.known.remember(command, at)
 
     def _avoid_spinning(self, looked_at: datetime) -> None:
         """A deadline that is due still, though all that was due was worked on, must not keep the loop busy.

@@ -70,7 +70,8 @@ def act(unit: Unit, judged: Sequence[Judged]) -> Ingested:
         order = sorted(order, key=lambda place: not _may_quiet(unit, judged[place]))
     done = {place: _act(unit, judged[place]) for place in order}
     accepted = tuple(done[place] for place in range(len(judged)))
-    return Ingested(accepted=accepted, changed=any(item.changed for item in accepted))
+    known = all(item.kind is AdmissionKind.UNCHANGED and not unit.around.listens_to(item.alert) for item in judged)
+    return Ingested(accepted=accepted, changed=any(item.changed for item in accepted), repeatable=known)
 
 
 def look_again(unit: Unit, record: AlertRecord) -> None:

@@ -128,7 +128,10 @@ class Ledger:
 
     def apply(self, row: JournalRow) -> None:
         """Add one journal row. Rows of the daemon itself (incident 0) and unknown kinds change nothing."""
-        entry = row.entry
+        self.add(row.entry)
+
+    def add(self, entry: JournalEntry) -> None:
+        """Add what one row says."""
         if entry.incident == 0:
             return
         body = entry.body
@@ -193,9 +196,10 @@ class Ledger:
 
     def _entered(self, labels: Labels, entry: JournalEntry) -> None:
         body = entry.body
-        tier, cycle, reason = _whole(body, "to_tier"), _whole(body, "cycle"), _text(body, "reason")
+        reason = _text(body, "reason")
         if reason not in CLIMBS:
             return
+        tier, cycle = _whole(body, "to_tier"), _whole(body, "cycle")
         if tier > 1 or cycle > 0:
             self._count("escalations", (*labels, str(tier), reason))
         reached_first = body.get("first", cycle == 0)

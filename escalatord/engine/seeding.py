@@ -1,9 +1,8 @@
 """Figures that continue across restarts: the ledger is folded from the last checkpoint on, then kept up to date."""
 
-from escalatord.engine.batch import Written
 from escalatord.engine.engine import Engine
 from escalatord.engine.ledger import Ledger
-from escalatord.store.rows import JournalRow
+from escalatord.engine.written import Written
 
 ROWS_AT_ONCE = 5_000
 CHECKPOINT_EVERY_ROWS = 5_000
@@ -33,9 +32,8 @@ class Figures:
 
     def written(self, written: Written) -> None:
         """Fold what was just committed."""
-        first = written.seq - len(written.entries) + 1
-        for place, entry in enumerate(written.entries):
-            self.ledger.apply(JournalRow(seq=first + place, entry=entry, prev_hash="", hash=""))
+        for entry in written.entries:
+            self.ledger.add(entry)
         self.seq = max(self.seq, written.seq)
 
     async def keep(self, engine: Engine, *, anyway: bool = False) -> None:

@@ -172,6 +172,12 @@ class Surroundings:
             if absent.source in ("", alert.source) and absent.match.matches(alert.labels):
                 yield rule.name
 
+    def listens_to(self, alert: Alert) -> bool:
+        """Return whether every message of an alert counts, also one that says nothing new."""
+        if not self.makers:
+            return False
+        return alert.source in self.counted_sources or any(True for _rule in self.heard(alert))
+
     def answer(self, query: str) -> Answer | None:
         """Return the last answer to a query."""
         return self._answers.get(query)

@@ -11,12 +11,13 @@ from operator import itemgetter
 from typing import TypeVar
 
 from escalatord.core.escalation import step
-from escalatord.core.events import Effect, Event, Notify, Outcome, Record, Withdraw
-from escalatord.core.incident import Attempt, Incident, NoticeKind, State, Via
+from escalatord.core.events import AlertFired, Effect, Event, Notify, Outcome, Record, Withdraw
+from escalatord.core.incident import Attempt, Incident, NoticeKind, Reason, State, Via
 from escalatord.core.invariants import violations
 from escalatord.core.policy import Policy
 from escalatord.core.rules import AlertRecord, Verdict
 from escalatord.core.ruleset import World
+from escalatord.engine.openings import Opening, Openings
 from escalatord.engine.surroundings import Surroundings
 from escalatord.store.rows import JournalEntry, OutboxRow
 from escalatord.store.tx import Tx
@@ -56,6 +57,7 @@ class Unit:
         self.withdrawals: list[tuple[int, str]] = []
         self.closed: list[int] = []
         self.broken: list[tuple[int, str]] = []
+        self._openings = Openings()
         self._undo: list[tuple[dict[object, object], object, object]] = []
         self._marks: tuple[int, int, int, int] = (0, 0, 0, 0)
         self._mark_around = 0
@@ -120,17 +122,34 @@ class Unit:
                 overrides=world.overrides,
                 unreachable=world.unreachable,
             )
+        if incident is None and isinstance(event, AlertFired):
+            opening = self._openings.like(event, world)
+            if opening is not None:
+                return self._open(opening)
+        journal, outbox = len(self.journal), len(self.outbox)
         outcome = step(incident, event, self.now, world)
         after = outcome.incident
         if after is not None and after is not incident:
-            self.put(self.incidents, after.number, after)
-            self.put(self.changed, after.number, after)
-            self.put(self.by_key, after.key, after.number if after.state is not State.RESOLVED else 0)
+            self._put(after)
             if after.state is State.RESOLVED and incident is not None and incident.state is not State.RESOLVED:
                 self.closed.append(after.number)
             for effect in outcome.effects:
                 self._keep(after, effect)
+            if incident is None and isinstance(event, AlertFired):
+                opening = Opening(after, tuple(self.outbox[outbox:]), tuple(self.journal[journal:]))
+                self._openings.keep(event, world, opening)
         return outcome
+
+    def _open(self, opening: Opening) -> Outcome:
+        self._put(opening.incident)
+        self.outbox += opening.rows
+        self.journal += opening.entries
+        return Outcome(incident=opening.incident, effects=(), reason=Reason.OPENED)
+
+    def _put(self, incident: Incident) -> None:
+        self.put(self.incidents, incident.number, incident)
+        self.put(self.changed, incident.number, incident)
+        self.put(self.by_key, incident.key, incident.number if incident.state is not State.RESOLVED else 0)
 
     def attempt(self, reference: str) -> OutboxRow | None:
         """Return an attempt as it is by now, reading it when it is not known yet."""
@@ -167,17 +186,18 @@ class Unit:
                 self.withdrawals.append((incident.number, effect.track))
                 self.outbox = [row for row in self.outbox if not _is_withdrawn(row, incident.number, effect.track)]
             case Record():
-                self.journal.append(
-                    JournalEntry(
-                        incident=incident.number,
-                        at=self.now,
-                        actor=effect.person or "escalatord",
-                        via=effect.via,
-                        kind=effect.kind,
-                        body=effect.body,
-                        policy=incident.main.policy,
-                    )
-                )
+                self.journal.append(self._entry(incident, effect))
+
+    def _entry(self, incident: Incident, record: Record) -> JournalEntry:
+        return JournalEntry(
+            incident=incident.number,
+            at=self.now,
+            actor=record.person or "escalatord",
+            via=record.via,
+            kind=record.kind,
+            body=record.body,
+            policy=incident.main.policy,
+        )
 
     def _row(self, incident: Incident, notify: Notify) -> OutboxRow:
         spec = self.world.ruleset.channels.get(notify.channel)

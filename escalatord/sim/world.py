@@ -24,12 +24,12 @@ from escalatord.core.roster import ChannelKind
 from escalatord.core.ruleset import Ruleset
 from escalatord.core.wallclock import parse_when
 from escalatord.engine.auditor import Audit, run_audits
-from escalatord.engine.batch import Written
 from escalatord.engine.commands import Answer, Answered, Command, HumanEvent, Ingest, Ingested, Quarantine, Result
 from escalatord.engine.commands import Receipt as ReceiptCommand
 from escalatord.engine.engine import IDLE_SECONDS_MAX, Engine
 from escalatord.engine.ledger import Ledger
 from escalatord.engine.seeding import Figures
+from escalatord.engine.written import Written
 from escalatord.errors import BadInputError, DeliveryReason, StoreUnavailableError
 from escalatord.ingest import parse
 from escalatord.metrics import Metrics

@@ -8,10 +8,9 @@ cut off the end are missed too. Anybody can compute this again from the rows.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from json.encoder import encode_basestring_ascii
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, bindparam, func, insert, literal, select
 
@@ -24,8 +23,7 @@ from escalatord.store.tables import incidents, journal, journal_heads
 VERIFY_ROWS_AT_ONCE = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(NamedTuple):
     """The end of a chain: how many entries it has, and the hash of the last one."""
 
     length: int = 0
@@ -58,7 +56,8 @@ def append(connection: Connection, heads: Heads, entries: Sequence[JournalEntry]
         return last_seq(connection)
     touched = dict.fromkeys(entry.incident for entry in entries)
     _read_heads(connection, heads, [incident for incident in touched if incident not in heads])
-    rows = [_chained(heads, entry) for entry in entries]
+    texts: dict[int, str] = {}
+    rows = [_chained(heads, entry, _text(texts, entry.body)) for entry in entries]
     insert_many(connection, _insert, rows)
     ends = [
         {"incident": incident, "length": heads[incident].length, "hash": heads[incident].hash} for incident in touched
@@ -119,7 +118,15 @@ def _read_heads(connection: Connection, heads: Heads, wanted: Iterable[int]) -> 
         heads[incident] = Head(length, hash_)
 
 
-def _chained(heads: Heads, entry: JournalEntry) -> Row:
+def _text(texts: dict[int, str], body: Mapping[str, object]) -> str:
+    """Return a body as canonical JSON; entries that share one body, the very same object, share its text."""
+    known = texts.get(id(body))
+    if known is None:
+        known = texts[id(body)] = _canonical(body)
+    return known
+
+
+def _chained(heads: Heads, entry: JournalEntry, body: str) -> Row:
     before = heads[entry.incident]
     row: Row = {
         "incident": entry.incident,
@@ -128,7 +135,7 @@ def _chained(heads: Heads, entry: JournalEntry) -> Row:
         "via": entry.via.value,
         "kind": entry.kind,
         "policy": entry.policy,
-        "body": _canonical(entry.body),
+        "body": body,
         "prev_hash": before.hash,
     }
     row["hash"] = _hash(row)

@@ -6,6 +6,8 @@ whole lists of rows.
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import chain
+from operator import itemgetter
 from typing import Any, TypeAlias, TypeVar, cast
 
 from sqlalchemy import Connection, Dialect, Executable, Insert, Select, Table, UpdateBase, func
@@ -72,10 +74,13 @@ def insert_many(connection: Connection, statement: Insert, rows: Sequence[Row]) 
     """Insert `rows` as `execute_many` does, many with one statement where the driver takes parameters by place."""
     text, order, _ = _compiled(connection.dialect, statement, tuple(rows[0]))
     done = 0
-    for size in ROWS_AT_ONCE if order is not None else ():
-        while len(rows) - done >= size:
-            values = [row[name] for row in rows[done : done + size] for name in order or ()]
-            _run(connection, _with_rows(text, len(order or ()), size), values)
+    # the getter of one column would give no tuple
+    if order is not None and len(order) > 1:
+        in_order = itemgetter(*order)
+        while len(rows) - done >= ROWS_AT_ONCE[-1]:
+            size = next(size for size in ROWS_AT_ONCE if size <= len(rows) - done)
+            values = list(chain.from_iterable(map(in_order, rows[done : done + size])))
+            _run(connection, _with_rows(text, len(order), size), values)
             done += size
     if done < len(rows):
         execute_many(connection, statement, rows[done:])

@@ -13,10 +13,12 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from aiohttp import web
 from itsdangerous import BadData, URLSafeSerializer
+from multidict import istr
 
 from escalatord.store.rows import TokenRow
 from escalatord.web.parts import SESSION_SECONDS, EnginePort
@@ -24,7 +26,10 @@ from escalatord.web.parts import SESSION_SECONDS, EnginePort
 SESSION_COOKIE = "escalatord"
 NONCE_COOKIE = "escalatord-form"
 CSRF_FIELD = "csrf"
-FORWARDING_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via")
+FORWARDING_HEADERS = tuple(
+    istr(name) for name in ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via")
+)
+ADDRESSES_KEPT_MAX = 1024
 BEARER_LENGTH_MAX = 512
 NONCE_LENGTH_MAX = 64
 
@@ -134,8 +139,13 @@ def from_this_machine(request: web.Request) -> bool:
     peer = request.transport.get_extra_info("peername") if request.transport is not None else None
     if not isinstance(peer, tuple) or any(name in request.headers for name in FORWARDING_HEADERS):
         return False
+    return _is_loopback(str(peer[0]))
+
+
+@lru_cache(ADDRESSES_KEPT_MAX)
+def _is_loopback(host: str) -> bool:
     try:
-        address = ipaddress.ip_address(str(peer[0]).partition("%")[0])
+        address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
         return False
     mapped = getattr(address, "ipv4_mapped", None)

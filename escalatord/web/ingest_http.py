@@ -10,11 +10,13 @@
 import hmac
 
 from aiohttp import hdrs, web
+from multidict import CIMultiDict
 from pydantic_core import to_json
 
 from escalatord.core.alert import AlertStatus
 from escalatord.core.ruleset import Ruleset, SourceSpec
 from escalatord.engine.commands import Accepted, Beat, Ingest, Ingested, Quarantine
+from escalatord.engine.known import digest_of
 from escalatord.errors import BadInputError, StoreUnavailableError
 from escalatord.ingest import Parsed, Rejected, parse
 from escalatord.limits import BODY_BYTES_MAX
@@ -28,6 +30,7 @@ SOURCES_NAMED_MAX = 20
 READING: web.RequestKey[bool] = web.RequestKey("reading", bool)
 """Whether a body is just being read: what breaks then is broken by the body alone."""
 HEADERS = {"Server": "escalatord", "X-Content-Type-Options": "nosniff"}
+JSON_HEADERS = CIMultiDict({**HEADERS, hdrs.CONTENT_TYPE: "application/json"})
 
 
 async def ingest(request: web.Request) -> web.Response:
@@ -48,13 +51,25 @@ async def ingest(request: web.Request) -> web.Response:
         return too_large()
     dry_run = "dry_run" in request.query and request.query["dry_run"] not in {"", "0", "false"}
     started = parts.engine.clock.monotonic()
+    digest = b"" if dry_run else digest_of(spec.name, _form_of(request), body)
+    known = parts.engine.known.look_up(digest, started)
+    if known is not None:
+        parts.count_alerts(spec.name, firing=known.firing, resolved=known.resolved)
+        parts.observe_ingest(spec.name, "unchanged", None)
+        return _json(known.answer, 200)
     try:
-        response, result = await _take(parts, spec, request, body, dry_run=dry_run)
+        response, result = await _take(parts, spec, request, body, digest)
     except StoreUnavailableError:
         response, result = unavailable(), "unavailable"
     if not dry_run:
         parts.observe_ingest(spec.name, result, parts.engine.clock.monotonic() - started)
     return response
+
+
+def _form_of(request: web.Request) -> str:
+    """Return what the request says of its body beside the body."""
+    headers = request.headers
+    return f"{headers.get(hdrs.CONTENT_TYPE, '')}\n{headers.get(hdrs.CONTENT_ENCODING, '')}"
 
 
 async def beat(request: web.Request) -> web.Response:
@@ -82,8 +97,10 @@ async def beat(request: web.Request) -> web.Response:
 
 
 async def _take(
-    parts: WebParts, spec: SourceSpec, request: web.Request, body: bytes, *, dry_run: bool
+    parts: WebParts, spec: SourceSpec, request: web.Request, body: bytes, digest: bytes
 ) -> tuple[web.Response, str]:
+    """Parse, commit and remember a body; with an empty digest only explain what would become of it."""
+    dry_run = not digest
     try:
         refuse_encodings(request)
         request[READING] = True
@@ -95,7 +112,9 @@ async def _take(
     request[READING] = False
     if dry_run:
         return await _explain(parts, spec, parsed), "dry_run"
-    done = await parts.engine.submit(Ingest(source=spec.name, alerts=parsed.alerts))
+    # what is wrong with a part of a body is told again with every repeat
+    digest = b"" if parsed.rejected else digest
+    done = await parts.engine.submit(Ingest(source=spec.name, alerts=parsed.alerts, digest=digest))
     if not isinstance(done, Ingested):
         raise TypeError(type(done))
     firing = sum(alert.status is AlertStatus.FIRING for alert in parsed.alerts)
@@ -104,7 +123,10 @@ async def _take(
         first = parsed.rejected[0]
         more = f" (and {len(parsed.rejected) - 1} more)" if len(parsed.rejected) > 1 else ""
         await parts.engine.submit(_letter(spec, body, first.code, first.at, first.say + more))
-    return ingested(spec.name, done, parsed.rejected), "accepted" if done.changed else "unchanged"
+    response = ingested(spec.name, done, parsed.rejected)
+    if done.repeatable and isinstance(response.body, bytes):
+        parts.engine.known.answered(digest, response.body)
+    return response, "accepted" if done.changed else "unchanged"
 
 
 async def keep_what_broke(request: web.Request) -> web.Response:
@@ -134,7 +156,11 @@ def ingested(source: str, done: Ingested, rejected: tuple[Rejected, ...]) -> web
         "accepted": [_accepted(source, item) for item in done.accepted],
         "rejected": [_rejected(item) for item in rejected],
     }
-    return web.Response(body=to_json(content), status=status, content_type="application/json", headers=HEADERS)
+    return _json(to_json(content), status)
+
+
+def _json(body: bytes, status: int) -> web.Response:
+    return web.Response(body=body, status=status, headers=JSON_HEADERS)
 
 
 def _accepted(source: str, item: Accepted) -> dict[str, object]:

@@ -15,6 +15,7 @@ from escalatord.core.incident import Via
 from escalatord.core.ruleset import Ruleset
 from escalatord.engine.commands import Changed, Command
 from escalatord.engine.engine import View
+from escalatord.engine.known import KnownBodies
 from escalatord.errors import Finding
 from escalatord.notify.simulated import Switchboard
 from escalatord.respond.chat_action import ChatAnswer
@@ -48,6 +49,11 @@ class EnginePort(Protocol):
     @property
     def ready(self) -> bool:
         """Return whether overdue work was caught up after the start."""
+        ...
+
+    @property
+    def known(self) -> KnownBodies:
+        """Return the bodies whose repeats need no look."""
         ...
 
     async def submit(self, command: Command) -> object:
@@ -155,7 +161,7 @@ def ignore_request(handler: str, method: str, status: int, seconds: float) -> No
     """Count nothing: stands in where nobody wants figures."""
 
 
-def ignore_ingest(source: str, result: str, seconds: float) -> None:
+def ignore_ingest(source: str, result: str, seconds: float | None) -> None:
     """Count nothing: stands in where nobody wants figures."""
 
 
@@ -175,11 +181,11 @@ class WebParts:
     """Everything the web floor stands on.
 
     `secret` (at least 32 bytes, kept in the store) signs sessions, forms and callback addresses. `external_url` is how
-    the outside reaches us, without a path. `metrics` answers an Accept header with (body, content type), None until
-    the figures are seeded. `observe` takes (route, method, status, seconds), `observe_ingest` (source, result, commit
-    seconds), `count_alerts` the alerts of a committed body. `reload` returns what is wrong with the new rules, () when
-    they are in force; None hides the route. `channels_up` maps lanes to whether they work. `answer_chat` posts a text
-    to a chat's response address.
+    the outside reaches us, without a path. `metrics` answers an Accept header with (body, content type), None until the
+    figures are seeded. `observe` takes (route, method, status, seconds), `observe_ingest` (source, result, commit
+    seconds or None), `count_alerts` the alerts of a committed body. `reload` returns what is wrong with the new rules,
+    () when they are in force; None hides the route. `channels_up` maps lanes to whether they work. `answer_chat` posts
+    a text to a chat's response address.
     """
 
     engine: EnginePort
@@ -193,7 +199,7 @@ class WebParts:
     examples: Mapping[str, Example] = field(default_factory=dict)
     metrics: Callable[[str], tuple[bytes, str] | None] = no_metrics
     observe: Callable[[str, str, int, float], None] = ignore_request
-    observe_ingest: Callable[[str, str, float], None] = ignore_ingest
+    observe_ingest: Callable[[str, str, float | None], None] = ignore_ingest
     count_alerts: CountAlerts = ignore_alerts
     reload: Callable[[], Awaitable[tuple[Finding, ...]]] | None = None
     channels_up: Callable[[], Mapping[str, bool]] = dict

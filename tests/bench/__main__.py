@@ -1,4 +1,4 @@
-"""`make bench`: how fast escalatord is beside the bare things it is made of, in one run of at most six minutes.
+"""`make bench`: how fast escalatord is beside the bare things it is made of, in one run of some eight minutes.
 
 Writes `build/bench.json` and prints a table. Only figures of one run may be compared: machines change their speed by
 the minute.
@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.bench import audits, evaluation, figures, ingest, latency, starting, timers
+from tests.bench import audits, crowd, evaluation, figures, ingest, latency, starting, timers
 from tests.bench.processes import ROOT
 from tests.bench.tools.loops import loop_factory
 
@@ -24,6 +24,7 @@ FAMILIES: Mapping[str, tuple[Family, float]] = {
     "ingest": (ingest.measure, 1.5),
     "latency": (latency.measure, 3.0),
     "timers": (timers.measure, 0.0),
+    "crowd": (crowd.measure, 0.0),
     "audits": (audits.measure, 0.0),
 }
 """What is measured, and for how many seconds each load runs."""

@@ -26,17 +26,21 @@ POLL_SECONDS = 0.005
 STOP_SECONDS_MAX = 15.0
 LOAD_SECONDS_MAX = 120.0
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+ALERTMANAGER_CONFIG = """\
+route: {receiver: nobody, group_by: ["..."], group_wait: 0s, group_interval: 1s, repeat_interval: 4h}
+receivers: [{name: nobody}]
+"""
 
 
 class Process:
     """A process pinned to one CPU, with what it said in a file."""
 
-    def __init__(self, arguments: list[str], cpu: int, folder: Path) -> None:
+    def __init__(self, arguments: list[str], cpu: int, folder: Path, program: str = sys.executable) -> None:
         self._log = folder / "said"
         self.port = 0
         with self._log.open("ab") as said:
             self._process = subprocess.Popen(
-                [*pinned(cpu), sys.executable, *arguments], cwd=ROOT, stdout=said, stderr=subprocess.STDOUT
+                [*pinned(cpu), program, *arguments], cwd=ROOT, stdout=said, stderr=subprocess.STDOUT
             )
 
     @property
@@ -134,6 +138,18 @@ def escalatord(rules: str, path: Path, *more: str) -> Iterator[Process]:
 
 
 @contextlib.contextmanager
+def alertmanager(program: str) -> Iterator[Process]:
+    """Run Alertmanager with a group for each alert, as paging needs it, and nobody to notify: it only takes in."""
+    with folder() as path:
+        port = free_port()
+        (path / "alertmanager.yml").write_text(ALERTMANAGER_CONFIG)
+        arguments = [f"--config.file={path}/alertmanager.yml", f"--storage.path={path}/data", "--log.level=error"]
+        arguments += [f"--web.listen-address=127.0.0.1:{port}", "--cluster.listen-address="]
+        with _running(arguments, CPU_UNDER_TEST, path, port, "/-/ready", program) as process:
+            yield process
+
+
+@contextlib.contextmanager
 def sink(port: int, *, delay_seconds: float = 0.0) -> Iterator["SinkProcess"]:
     """Run a place for notifications."""
     with folder() as path:
@@ -169,7 +185,10 @@ class SinkProcess(Process):
 
 def load(port: int, **options: object) -> dict[str, Any]:
     """Run the load generator to its end and return what it measured; RuntimeError when nothing was taken."""
-    arguments = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    arguments = []
+    for name, value in options.items():
+        word = f"--{name.replace('_', '-')}"
+        arguments += [word] if value is True else [word, str(value)]
     command = [*pinned(CPU_OF_CLIENTS), sys.executable, "-m", "tests.bench.tools.load", "--port", str(port), *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LOAD_SECONDS_MAX, check=True)
     result: dict[str, Any] = json.loads(done.stdout)
@@ -180,8 +199,10 @@ def load(port: int, **options: object) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _running(arguments: list[str], cpu: int, path: Path, port: int, ready: str) -> Iterator[Process]:
-    process = Process(arguments, cpu, path)
+def _running(
+    arguments: list[str], cpu: int, path: Path, port: int, ready: str, program: str = sys.executable
+) -> Iterator[Process]:
+    process = Process(arguments, cpu, path, program)
     process.port = port
     try:
         process.wait_until_it_answers(ready)

@@ -7,13 +7,19 @@ from functools import partial
 import pytest
 
 from escalatord.config.load import load
+from escalatord.engine.batch import Batch
+from escalatord.engine.commands import Ingest
+from escalatord.ingest import parse
+from escalatord.store.store import Store
 from tests.bench import evaluation, figures
+from tests.bench.crowd import multiply
 from tests.bench.rules import rules
 from tests.bench.tools import wire
 from tests.bench.tools.histogram import Histogram
 from tests.bench.tools.load import Load, closed
-from tests.bench.tools.payloads import Template
+from tests.bench.tools.payloads import POSTED, Template
 from tests.bench.tools.sink import Sink
+from tests.store.samples import NOW
 
 
 def test_bodies_are_filled_with_numbers_and_instants():
@@ -24,6 +30,35 @@ def test_bodies_are_filled_with_numbers_and_instants():
         f"sent_ns={10**18 + place}" in alert["annotations"]["summary"] for place, alert in enumerate(body["alerts"])
     ]
     assert {"sre"} == {alert["labels"]["team"] for alert in body["alerts"]}
+
+
+def test_bodies_for_alertmanager_hold_what_its_api_takes():
+    """A posted body is a list of alerts with numbers of their own in their labels, and no fingerprints."""
+    body = json.loads(Template(2, posted=True).fill([7, 255], 10**18))
+    assert [alert["labels"]["pod"].rpartition("-")[2] for alert in body] == ["7".zfill(16), "ff".zfill(16)]
+    assert [set(alert) for alert in body] == [set(POSTED)] * 2
+
+
+def test_a_crowd_is_copied_whole(tmp_path):
+    """Each copy is an open incident of its own with its alert, readable by the store, and numbers go on after it."""
+    (tmp_path / "all.yaml").write_text(rules(9))
+    store = Store(f"sqlite:///{tmp_path}/escalatord.db", ballast_bytes=0)
+    store.open()
+    batch = Batch(store, load(tmp_path).ruleset, b"k" * 32)
+    body = Template(1, **{"class": "asleep"}).fill([7], 10**18)
+    alerts = parse(batch.ruleset.sources["alertmanager"], body, "application/json", NOW).alerts
+    batch.commit([Ingest(source="alertmanager", alerts=alerts)], NOW)
+    store.close()
+    multiply(tmp_path / "escalatord.db", 9)
+    store.open()
+    found = store.read(lambda tx: tx.load(range(1, 20)))
+    members = [store.read(partial(lambda number, tx: tx.alerts_of(number), number)) for number in found]
+    (number,) = store.write(lambda tx: tx.next_numbers(1))
+    store.close()
+    assert [incident.number for incident in found.values()] == list(range(1, 11))
+    assert len({incident.key for incident in found.values()}) == 10
+    assert [[each.incident for each in several] for several in members] == [[number] for number in found]
+    assert number == 11
 
 
 def test_histograms_keep_quantiles_to_a_hundredth():

@@ -51,14 +51,14 @@ def _lateness_ms(count: int) -> list[float]:
         )
         entered = 2 * ticking["alerts"]
         for _ in range(100):
-            late = _entered_ms(path / "escalatord.db")
+            late = entered_ms(path / "escalatord.db")
             if len(late) >= entered // 2:
                 return late
             sink.wait_for(entered, 0.1)
     raise RuntimeError(f"only {len(late)} of {entered // 2} tiers were entered in time")
 
 
-def _entered_ms(database: Path) -> list[float]:
+def entered_ms(database: Path) -> list[float]:
     """Return how late each second tier was entered."""
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
         bodies = connection.execute("SELECT body FROM journal WHERE kind = 'tier_entered'").fetchall()

@@ -20,6 +20,7 @@ from escalatord.core.ruleset import Ruleset
 from escalatord.engine.commands import Changed, Claim, Claimed, Command
 from escalatord.engine.engine import Engine, View
 from escalatord.engine.handlers import Due
+from escalatord.engine.known import KnownBodies
 from escalatord.errors import StoreUnavailableError
 from escalatord.notify.channel import Message
 from escalatord.notify.simulated import Switchboard
@@ -98,6 +99,11 @@ class BreakableEngine:
     def ready(self) -> bool:
         """Return whether the engine is ready."""
         return self.engine.ready
+
+    @property
+    def known(self) -> KnownBodies:
+        """Return the bodies whose repeats need no look."""
+        return self.engine.known
 
     async def submit(self, command: Command) -> object:
         """Commit, or raise as told."""

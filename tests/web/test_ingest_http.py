@@ -1,5 +1,6 @@
 """Every answer that a monitoring system can get."""
 
+import asyncio
 import gzip
 import io
 
@@ -235,3 +236,61 @@ async def test_get_is_not_possible(world: Night):
     answer = await world.client.get("/in/alertmanager")
     assert answer.status == 405
     assert "POST" in answer.headers["Allow"]
+
+
+@pytest.mark.asyncio
+async def test_a_repeat_by_the_octet_needs_no_commit(world: Night):
+    """Once a commit found nothing new, the same octets are answered alike without one, and counted alike."""
+    await world.fire()
+    second = await world.fire()
+    asked = len(world.engine.commands)
+    third = await world.fire()
+    assert len(world.engine.commands) == asked
+    assert (third.status, await third.json()) == (second.status, await second.json())
+    assert {name: third.headers[name] for name in ("Server", "Content-Type")} == {
+        "Server": "escalatord",
+        "Content-Type": "application/json",
+    }
+    assert world.ingested[-1] == ("alertmanager", "unchanged")
+
+
+@pytest.mark.asyncio
+async def test_what_was_known_is_looked_at_again_when_it_changed(world: Night):
+    """After a resolve the same firing body is no repeat: later than a late copy could be, it pages again."""
+    for _ in range(3):
+        await world.fire()
+    await world.fire(status="resolved")
+    world.clock.move(seconds=121)
+    answer = await world.fire()
+    (accepted,) = (await answer.json())["accepted"]
+    assert (answer.status, accepted["incident"], accepted["new"]) == (202, 2, True)
+
+
+@pytest.mark.asyncio
+async def test_a_body_changed_within_the_same_commit_is_not_known(world: Night):
+    """A repeat and the resolve of its alert that are committed together leave nothing remembered."""
+    await world.fire()
+    await asyncio.gather(world.fire(), world.fire(status="resolved"))
+    asked = len(world.engine.commands)
+    await world.fire()
+    assert len(world.engine.commands) == asked + 1
+
+
+@pytest.mark.asyncio
+async def test_new_rules_make_every_body_unknown(world: Night):
+    """What a source's body means may change with the rules."""
+    for _ in range(3):
+        await world.fire()
+    await world.engine.engine.reload(world.engine.ruleset)
+    asked = len(world.engine.commands)
+    await world.fire()
+    assert len(world.engine.commands) == asked + 1
+
+
+@pytest.mark.asyncio
+async def test_a_dry_run_never_answers_from_memory(world: Night):
+    """Who asks what would become of a known body is told, not answered as if it were sent."""
+    for _ in range(3):
+        await world.fire()
+    answer = await world.client.post("/in/alertmanager?dry_run=1", json=webhook(alert("disk")))
+    assert (await answer.json())["dry_run"] is True

@@ -111,10 +111,18 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=REQUESTS_MAX)
     parser.add_argument("--base", type=int, default=0)
     parser.add_argument("--cycle", type=int, default=0)
+    parser.add_argument("--posted", action="store_true", help="bodies for Alertmanager's own API")
     parser.add_argument("--label", action="append", default=[], help="name=value for every alert")
     given = parser.parse_args()
     extra = dict(label.split("=", 1) for label in given.label)
-    load = Load(given.port, given.path, Template(given.alerts, **extra), given.base, given.cycle, given.requests)
+    load = Load(
+        given.port,
+        given.path,
+        Template(given.alerts, posted=given.posted, **extra),
+        given.base,
+        given.cycle,
+        given.requests,
+    )
     started = time.perf_counter()
     run(at_rate(load, given.seconds, given.per_second) if given.per_second else closed(load, given.seconds))
     seconds = time.perf_counter() - started

@@ -46,12 +46,20 @@ def alert(place: int, extra: dict[str, str]) -> dict[str, object]:
     }
 
 
-class Template:
-    """A body of `alerts` alerts, to be filled with numbers and an instant."""
+POSTED = ("labels", "annotations", "startsAt", "generatorURL")
+"""What Alertmanager's own API takes of an alert."""
 
-    def __init__(self, alerts: int, **extra: str) -> None:
+
+class Template:
+    """A body of `alerts` alerts, to be filled with numbers and an instant.
+
+    A body is a webhook of Alertmanager, or with `posted` what Alertmanager itself takes in (its API v2).
+    """
+
+    def __init__(self, alerts: int, *, posted: bool = False, **extra: str) -> None:
         self.alerts = alerts
-        body = {
+        self._posted = posted
+        body: object = {
             "version": "4",
             "groupKey": '{}/{team="payments"}:{alertname="HighRequestLatency"}',
             "truncatedAlerts": 0,
@@ -63,12 +71,16 @@ class Template:
             "externalURL": "http://alertmanager.example.org:9093",
             "alerts": [alert(place, extra) for place in range(alerts)],
         }
+        if posted:
+            several = [alert(place, extra) for place in range(alerts)]
+            body = [{name: each[name] for name in POSTED} for each in several]
         text = json.dumps(body, separators=(",", ":")).replace("%", "%%")
         self._text = text.replace(NUMBER, "%016x").replace(SENT, "%019d").encode()
 
     def fill(self, numbers: Sequence[int], sent_ns: int) -> bytes:
         """Return the body of alerts with these numbers; the instants of its alerts differ by a nanosecond each."""
-        # an alert has its number in the pod's name, then its instant, then its number as the fingerprint
+        # an alert has its number in the pod's name, then its instant, then (in a webhook) its number as fingerprint
+        last = 2 if self._posted else 3
         return self._text % tuple(
-            value for place, number in enumerate(numbers) for value in (number, sent_ns + place, number)
+            value for place, number in enumerate(numbers) for value in (number, sent_ns + place, number)[:last]
         )

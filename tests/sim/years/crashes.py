@@ -28,8 +28,8 @@ import structlog
 from escalatord.core.events import Resolve
 from escalatord.core.incident import NoticeKind, State, Via
 from escalatord.core.roster import ChannelKind, ChannelSpec
-from escalatord.engine.batch import Written
 from escalatord.engine.commands import AddOverride
+from escalatord.engine.written import Written
 from escalatord.errors import StoreUnavailableError
 from escalatord.notify.channel import Message
 from escalatord.notify.simulated import SimMessage

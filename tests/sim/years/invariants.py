@@ -10,10 +10,10 @@ from typing import Any, TypeAlias
 
 from escalatord.core.incident import Attempt, Cause, Incident, NoticeKind, State, TrackState, Via
 from escalatord.core.invariants import violations
-from escalatord.engine.batch import Written
 from escalatord.engine.commands import Accepted, Ingested
 from escalatord.engine.handlers import still_wanted
 from escalatord.engine.ledger import Ledger
+from escalatord.engine.written import Written
 from escalatord.notify.channel import Message
 from escalatord.sim.bodies import Condition
 from escalatord.store.outbox import DEMANDING_KINDS

@@ -9,8 +9,8 @@ from random import Random
 from typing import Any, TypeVar
 
 from escalatord.core.incident import Attempt
-from escalatord.engine.batch import Written
 from escalatord.engine.commands import Command, Receipt, Result
+from escalatord.engine.written import Written
 from escalatord.errors import StoreUnavailableError
 from escalatord.sim.world import BALLAST_BYTES, World
 from escalatord.store.store import Store

@@ -22,8 +22,8 @@ import structlog
 from escalatord.core.events import Ack, PageNext, PassOn, Resolve
 from escalatord.core.incident import Attempt, Incident, NoticeKind, State, TrackState, Via
 from escalatord.core.roster import ChannelKind, ChannelSpec
-from escalatord.engine.batch import Written
 from escalatord.engine.unit import PAGE_KINDS
+from escalatord.engine.written import Written
 from escalatord.notify.channel import Message
 from escalatord.notify.simulated import SimMessage
 from escalatord.sim.bodies import Condition, body

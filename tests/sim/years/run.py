@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 from escalatord.core.roster import ChannelSpec
-from escalatord.engine.batch import Written
+from escalatord.engine.written import Written
 from escalatord.notify.channel import Message
 from tests.sim.years.disk import KilledError
 from tests.sim.years.faults import Faults

@@ -1,0 +1,53 @@
+"""What a transaction came to: told to whoever asked, to the figures, and to the loops that wait for news."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from escalatord.core.values import replace
+from escalatord.engine.relation import Place
+from escalatord.errors import EscalatordError
+from escalatord.store.rows import JournalEntry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """What one transaction came to, one result (or error) per command, in order."""
+
+    results: tuple[object, ...]
+    changed: tuple[int, ...]
+    touched: tuple[Place, ...]
+    entries: tuple[JournalEntry, ...]
+    seq: int
+    outbox: bool
+    retries: tuple[datetime, ...]
+    next_due: datetime | None
+    poisoned: tuple[int, ...]
+    violations: tuple[str, ...]
+    lateness: tuple[tuple[str, float], ...]
+    asks: tuple[str, ...]
+    at: datetime
+
+
+def nothing(error: EscalatordError, now: datetime) -> Written:
+    """Return a transaction that came to nothing but the error of its one command."""
+    return replace(joined((), now), results=(error,))
+
+
+def joined(parts: Sequence[Written], now: datetime) -> Written:
+    """Return several transactions as one."""
+    return Written(
+        results=tuple(result for part in parts for result in part.results),
+        changed=tuple(dict.fromkeys(number for part in parts for number in part.changed)),
+        touched=tuple(place for part in parts for place in part.touched),
+        entries=tuple(entry for part in parts for entry in part.entries),
+        seq=max((part.seq for part in parts), default=0),
+        outbox=any(part.outbox for part in parts),
+        retries=tuple(at for part in parts for at in part.retries),
+        next_due=min((part.next_due for part in parts if part.next_due), default=None),
+        poisoned=tuple(number for part in parts for number in part.poisoned),
+        violations=tuple(name for part in parts for name in part.violations),
+        lateness=tuple(late for part in parts for late in part.lateness),
+        asks=tuple(dict.fromkeys(query for part in parts for query in part.asks)),
+        at=now,
+    )
