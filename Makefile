@@ -10,13 +10,16 @@ LOCK := .ci/requirements.lock
 LOCK_DEV := .ci/requirements-dev.lock
 JOBS ?= 2
 ARGS ?=
+SEED ?= 1
+DAYS ?= 14
+YEARS ?= 100
 
 # The newest Python that is new enough. `make PYTHON=/path/to/python3 …` chooses another one.
 PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3 python; do \
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && command -v $$name && break; done)
 PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
 
-.PHONY: help venv venv-dev demo test lint bench faults clean
+.PHONY: help venv venv-dev demo test lint bench faults sim sim-long clean
 
 help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
@@ -45,6 +48,16 @@ bench: $(BIN)/.dev ## speed, printed; compare only figures of one run
 
 faults: $(BIN)/.dev ## kills and starves the real process
 	$(BIN)/python -m tests.faults.run $(ARGS)
+
+sim: $(BIN)/.dev ## one simulated stretch on call, its trace and its hash (SEED=7 DAYS=14)
+	$(BIN)/python -m tests.sim.years --seed $(SEED) --days $(DAYS)
+
+sim-long: $(BIN)/.dev ## a hundred simulated years, 100,000 races, a death at every point; hours
+	$(BIN)/python -m tests.sim.years --years $(YEARS) --seed $(SEED) --days $(DAYS)
+	$(BIN)/python -m tests.sim.years.races --times 100000 --seed $(SEED)
+	$(BIN)/python -m tests.sim.years.crashes
+	$(BIN)/python -m tests.sim.years.crashes --unasked
+	$(BIN)/python -m tests.faults.power --cuts 5000 --seed $(SEED)
 
 clean: ## remove what was made here, .venv included
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage*

@@ -26,6 +26,7 @@ from escalatord.config.load import load
 from escalatord.config.redaction import secrets_of
 from escalatord.core.incident import Attempt
 from escalatord.core.ruleset import Ruleset
+from escalatord.deadman import EVERY_SECONDS, DeadMan
 from escalatord.engine.auditor import Audit, run_audits
 from escalatord.engine.commands import Receipt, Remark
 from escalatord.engine.engine import Engine
@@ -70,7 +71,10 @@ logger = get_logger(component="daemon")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """Where things are. `listen` are `host:port`; `speed` > 1 hurries the clock (simulated channels only)."""
+    """Where things are. `listen` are `host:port`; `speed` > 1 hurries the clock (simulated channels only).
+
+    `heartbeat_url` is called every `heartbeat_seconds` while audits pass ("" = nobody outside watches us).
+    """
 
     rules: Path
     storage_url: str
@@ -81,6 +85,8 @@ class Options:
     enable_lifecycle: bool = False
     auto_reload_seconds: float = 0.0
     speed: float = 1.0
+    heartbeat_url: str = ""
+    heartbeat_seconds: float = EVERY_SECONDS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +137,7 @@ class Daemon:
     sender: Sender = field(init=False)
     outside: Outside = field(init=False)
     stop: asyncio.Event = field(init=False)
+    deadman: DeadMan = field(init=False)
 
     async def run(self, on_ready: Callable[[Ready], None]) -> None:
         """Start, serve until told to stop, end in order: intake, sends, figures, store."""
@@ -196,6 +203,7 @@ class Daemon:
         self.metrics.prepare(self.ruleset)
         self.metrics.prepare_source(BUILT_IN_SOURCE.name)
         self.metrics.reloaded(ok=True, now=self.clock.now())
+        self.deadman = DeadMan(self.options.heartbeat_url, self.options.heartbeat_seconds, self.clock, self.metrics)
         self.engine.on_written = self._written
         if any(spec.provider in SIMULATED for spec in self.ruleset.channels.values()):
             self._open_switchboard()
@@ -242,6 +250,7 @@ class Daemon:
             "housekeeping": Housekeeping(
                 self.engine, self.figures, self.metrics, self.clock, lambda: self.peers.known
             ).run(),
+            "deadman": self.deadman.run(),
             "asking": Prometheus(self.engine).run(),
             "calendars": self.feeds.run(),
         }
@@ -282,10 +291,12 @@ class Daemon:
         await self.engine.submit(Receipt(reference=reference, status=status, reason=reason, provider_id=provider_id))
 
     def _audited(self, audit: Audit) -> None:
-        self.metrics.audited(audit.at, overdue=audit.overdue)
+        self.metrics.audited(audit.at, overdue=audit.overdue, broken=tuple(audit.broken))
         self.metrics.show_open(audit.open_counts, audit.at)
-        if audit.passed:
+        if audit.alive:
             self.supervisor.alive()
+        if audit.passed:
+            self.deadman.passed()
 
     async def reload(self) -> tuple[Finding, ...]:
         """Parse, check, swap; with findings the old rules stay. Running incidents keep their pinned policies."""

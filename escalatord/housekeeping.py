@@ -40,6 +40,7 @@ class Housekeeping:
         """Keep house."""
         wall, monotonic = self._clock.now(), self._clock.monotonic()
         while True:
+            self._engine.pulse.beat("housekeeping")
             now, elapsed = self._clock.now(), self._clock.monotonic()
             jump = (now - wall).total_seconds() - (elapsed - monotonic)
             wall, monotonic = now, elapsed

@@ -167,7 +167,7 @@ class Metrics:
         if result == "failed":
             known = reason if reason in set(DeliveryReason) else DeliveryReason.OTHER.value
             self.notifications_failed.labels(channel, provider, known).inc()
-        else:
+        elif result != "withdrawn":
             self.delivery_seconds.labels(channel, provider).observe(seconds)
 
     def committed(self, written: Committed) -> None:
@@ -227,11 +227,13 @@ class Metrics:
         if ok:
             self._reload_at.set(now.timestamp())
 
-    def audited(self, now: datetime, *, overdue: int, journal_intact: bool = True) -> None:
-        """Tell that an audit ended at `now`, and what it found."""
+    def audited(self, now: datetime, *, overdue: int, broken: Sequence[str] = ()) -> None:
+        """Tell that an audit ended at `now`, and what it found; `broken` are names of `INVARIANTS`."""
         self._audited_at.set(now.timestamp())
         self._overdue.set(overdue)
-        self._journal_intact.set(journal_intact)
+        self._journal_intact.set("journal_whole" not in broken)
+        for invariant in broken:
+            self.invariant_violations.labels(invariant).inc()
 
     def answer_not_taken(self, via: str, result: str) -> None:
         """Count an answer that changed no incident and is in no journal: `ambiguous` or `refused`."""
@@ -317,6 +319,9 @@ class Metrics:
         )
         self.show_nodes(alive=1, lost=0)
         self._audited_at = self._gauge("last_audit_timestamp_seconds", "When the last audit ended" + NODE)
+        self.sign_of_life_at = self._gauge(
+            "heartbeat_last_success_timestamp_seconds", "When the dead-man address outside took our last call" + NODE
+        )
         self._overdue = self._gauge("timers_overdue", "Timers more than 15 s late at the last audit" + NODE)
         self._journal_intact = self._gauge("journal_intact", "1 while the hash chains checked so far hold" + NODE)
         self._journal_intact.set(1)

@@ -1,5 +1,6 @@
 """What serve, demo and token are told by flags: addresses, durations, and where things are."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +54,21 @@ def external_address(_context: click.Context, _parameter: click.Parameter, text:
     if text and not (parts.scheme in {"http", "https"} and parts.hostname and plain):
         raise click.BadParameter("write it like https://esc.example.com, without a path")
     return text.rstrip("/")
+
+
+def called_address(_context: click.Context, _parameter: click.Parameter, text: str) -> str:
+    """Return an address that we call; `file:NAME` is read, from systemd's credentials first: mostly it is a secret."""
+    if text.startswith("file:"):
+        name = text.removeprefix("file:")
+        places = [Path(folder) / name for folder in (os.environ.get("CREDENTIALS_DIRECTORY"),) if folder]
+        found = next((place for place in (*places, Path(name)) if place.is_file()), None)
+        if found is None:
+            raise click.BadParameter(f'there is no file "{name}"')
+        text = found.read_text(encoding="utf-8").strip()
+    parts = urlsplit(text)
+    if text and not (parts.scheme in {"http", "https"} and parts.hostname and text.isprintable()):
+        raise click.BadParameter("write it like https://watch.example.com/7c1f, or file:NAME of a file that says it")
+    return text
 
 
 def duration(_context: click.Context, _parameter: click.Parameter, text: str) -> float:

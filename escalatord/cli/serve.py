@@ -58,6 +58,23 @@ ADDRESS_TROUBLE = frozenset({errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES
     help="Look for changed rules this often; 0 = only on SIGHUP.",
 )
 @click.option(
+    "--heartbeat.url",
+    "heartbeat_url",
+    default="",
+    callback=options.called_address,
+    metavar="URL",
+    help="A dead-man service outside, or file:NAME of its address: called while audits pass; it alarms when that ends.",
+)
+@click.option(
+    "--heartbeat.interval",
+    "heartbeat_seconds",
+    default="1m",
+    show_default=True,
+    callback=options.duration,
+    metavar="DURATION",
+    help="How often it is called.",
+)
+@click.option(
     "--log.level",
     "log_level",
     type=click.Choice(["debug", "info", "warn", "error"]),
@@ -82,6 +99,8 @@ def serve(
     external_url: str,
     enable_lifecycle: bool,
     auto_reload_seconds: float,
+    heartbeat_url: str,
+    heartbeat_seconds: float,
     log_level: str,
     log_format: str,
 ) -> None:
@@ -95,6 +114,8 @@ def serve(
         log_format=log_format,
         enable_lifecycle=enable_lifecycle,
         auto_reload_seconds=auto_reload_seconds,
+        heartbeat_url=heartbeat_url,
+        heartbeat_seconds=heartbeat_seconds,
     )
     raise SystemExit(run_plainly(chosen))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from escalatord.config import build_noise
 from escalatord.config.addresses import Wiring
-from escalatord.config.build_rules import exception, prometheus, service, threshold
+from escalatord.config.build_rules import exception, heartbeat, prometheus, service, threshold
 from escalatord.config.canonical import content_hash
 from escalatord.config.fields import rotation
 from escalatord.config.fields_hours import CalendarNamed
@@ -46,7 +46,11 @@ def ruleset(sections: Sections, wiring: Wiring) -> Ruleset:
     """Return the rule set that `sections` describe, with content hashes."""
     plans = {entry.name: _plan(entry.name, entry.part) for entry in sections.valid("contact_plans")}
     policies = {entry.name: _policy(entry, plans) for entry in sections.valid("policies")}
-    thresholds = tuple(threshold(entry.part) for entry in sections.valid("thresholds"))
+    beats = [heartbeat(entry) for entry in sections.valid("sources")]
+    thresholds = (
+        *(threshold(entry.part) for entry in sections.valid("thresholds")),
+        *(rule for rule in beats if rule is not None),
+    )
     exceptions = tuple(exception(entry.part) for entry in sections.valid("exceptions"))
     mutes = tuple(mute(number, entry.part) for number, entry in enumerate(sections.valid("suppress"), start=1))
     unmatched = sections.valid("unmatched")[0].part

@@ -29,9 +29,12 @@ from escalatord.core.rules import (
     Service,
     ThresholdRule,
     Unless,
+    heartbeat_rule,
 )
 from escalatord.core.ruleset import PrometheusSpec
 
+WATCHDOG = parse_matchers('alertname="Watchdog"')
+"""The alert that Prometheus' own rules let fire for ever, so that somebody misses it."""
 PROMETHEUS_DEFAULT = PrometheusSpec(url="")
 
 
@@ -69,6 +72,24 @@ def threshold(part: ThresholdPart) -> ThresholdRule:
         clear=_clear(part.clear),
         absent=_absent(part.absent),
         anomaly=_anomaly(part.anomaly),
+    )
+
+
+def heartbeat(source: Entry) -> ThresholdRule | None:
+    """Return the rule that a source's heartbeat is: fires when no beat came in time, ends with the next one."""
+    part = source.part.heartbeat
+    if part is None:
+        return None
+    name = heartbeat_rule(source.name)
+    watchdog = WATCHDOG if source.part.adapter == "alertmanager" else _own_alerts(name)
+    return ThresholdRule(
+        name=name,
+        match=_own_alerts(name),
+        levels=(Level(severity=Severity(part.severity)),),
+        policy=_text(part.policy),
+        absent=Absent(
+            match=part.match or watchdog, for_seconds=part.every + part.grace, source=source.name, heartbeat=True
+        ),
     )
 
 

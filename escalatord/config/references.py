@@ -118,6 +118,11 @@ def _mute(part: Any) -> _Found:
     yield from _target(part.by, "by")
 
 
+def _source(part: Any) -> _Found:
+    if part.heartbeat is not None:
+        yield from _named(part.heartbeat.policy, "policies", "heartbeat", "policy")
+
+
 def _regime(part: Any) -> _Found:
     yield (), "policies", part
 
@@ -183,6 +188,7 @@ READERS_OF_REFERENCES = {
     "exceptions": _rule,
     "suppress": _mute,
     "regimes": _regime,
+    "sources": _source,
     "unmatched": _unmatched,
     "policies": _policy,
     "contact_plans": _plan,

@@ -9,7 +9,18 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
-from escalatord.config.fields import ManyPath, Money, Name, OnePath, SeverityWord, Text, Unit, WebAddress, Window
+from escalatord.config.fields import (
+    ManyPath,
+    MatchersText,
+    Money,
+    Name,
+    OnePath,
+    SeverityWord,
+    Text,
+    Unit,
+    WebAddress,
+    Window,
+)
 from escalatord.config.schema_base import Part, short_form
 from escalatord.core.roster import ChannelKind
 
@@ -206,6 +217,18 @@ def _loopback(value: object) -> object:
     return AuthPart.model_construct(bearer=[]) if value == "loopback" else value
 
 
+class HeartbeatPart(Part):
+    """What proves that a source is alive, and who hears of its silence."""
+
+    every: Window = Field(description="how often it is heard when all is well")
+    grace: Window = Field(60.0, description="how much later it may be; default 1m")
+    match: MatchersText | None = Field(
+        None, description='alerts that are beats; default for alertmanager: alertname="Watchdog"'
+    )
+    severity: SeverityWord = Field("critical", description="how bad its silence is; default critical")
+    policy: Name | None = Field(None, description="who hears of its silence; default: the unmatched one")
+
+
 class SourcePart(Part):
     """A monitoring system that may post to /in/NAME."""
 
@@ -217,3 +240,4 @@ class SourcePart(Part):
     default_severity: SeverityWord = Field("error", description="when the sender's is missing or unknown")
     severities: dict[str, SeverityWord] = Field({}, description="the sender's words to ours, over the built-in map")
     map: MapPart | None = Field(None, description="field map of the generic adapter")
+    heartbeat: HeartbeatPart | None = Field(None, description="its silence opens an incident")

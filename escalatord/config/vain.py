@@ -29,11 +29,13 @@ def _rules(loaded: Loaded) -> Iterator[Finding]:
     for section, rules in (("exceptions", ruleset.exceptions), ("thresholds", ruleset.thresholds)):
         for rule in rules:
             label = contradiction(rule.match)
-            if label:
+            if label and rule.name in loaded.sections.entries[section]:
                 entry = loaded.sections.entries[section][rule.name]
                 say = f'no alert can match "{rule.name}": no value of {label} fits all that is asked of it'
                 yield entry.find("E064", say, "match", fix="one label has one value: join what may be with |")
     for rule in ruleset.thresholds:
+        if rule.is_heartbeat:
+            continue  # made of a source, whose words stand elsewhere
         entry = loaded.sections.entries["thresholds"][rule.name]
         covers = covering(rule.match, rule.unless)
         if covers:

@@ -11,6 +11,7 @@
   has cleared; one rule without `clear` among them keeps it.
 - What nothing but thresholds (or no rule) claims may be muted, as the last thing: see `suppress`. With an exception
   that is never asked, so nothing mutes one.
+- The heartbeat of a source pages nobody, unless some rule looks at it.
 - `next_at` is the earliest instant at which time alone can change what a matching rule says. Nothing changes earlier;
   at it, something may not change either, when other facts moved meanwhile.
 """
@@ -29,6 +30,7 @@ from escalatord.core.ruleset import Ruleset
 from escalatord.core.suppress import suppress
 
 KIND_EXCEPTION = "exception"
+KIND_HEARTBEAT = "heartbeat"
 UNMATCHED = "unmatched"
 RULE_LABEL = "alertname"
 """The label of our own alerts that names the rule that made them."""
@@ -45,7 +47,7 @@ def evaluate(ruleset: Ruleset, record: AlertRecord, now: datetime, around: Aroun
     exceptions = list(_matching(ruleset.exceptions, ruleset.exception_index, scene))
     thresholds = list(_matching(ruleset.thresholds, ruleset.threshold_index, scene))
     if not exceptions and not thresholds:
-        return suppress(scene, _unmatched(scene))
+        return _beat(scene) or suppress(scene, _unmatched(scene))
     scene.reasons = [_exception_reason(rule) for rule in exceptions]
     scene.latching = any(rule.clear is not None for rule in thresholds)
     claims = [claim(scene, rule) for rule in thresholds]
@@ -68,12 +70,14 @@ def _verdict(
     scene: Scene, rule: ThresholdRule | ExceptionRule, severity: Severity | None, policies: tuple[str, ...]
 ) -> Verdict:
     """Return the verdict that `rule` routes."""
-    exception = isinstance(rule, ExceptionRule)
+    cause = Cause.EXCEPTION if isinstance(rule, ExceptionRule) else Cause.THRESHOLD
+    if isinstance(rule, ThresholdRule) and rule.is_heartbeat:
+        cause = Cause.HEARTBEAT
     of_regimes = scene.ruleset.policies_of_regimes(scene.service_name) if severity is not None else ()
     let_go = severity is None and scene.cleared and not any(LATCH_MARK in key for key in scene.held)
     return Verdict(
         severity=severity,
-        cause=Cause.EXCEPTION if exception else Cause.THRESHOLD,
+        cause=cause,
         rule=rule.name,
         service=scene.service_name,
         policies=tuple(dict.fromkeys((*policies, *of_regimes))) if of_regimes else policies,
@@ -106,6 +110,17 @@ def judges(rule: ThresholdRule | ExceptionRule, alert: Alert) -> bool:
     if isinstance(rule, ExceptionRule) or not rule.makes_alerts:
         return True
     return alert.source == OWN_SOURCE and alert.labels.get(RULE_LABEL) == rule.name
+
+
+def _beat(scene: Scene) -> Verdict | None:
+    """Return the verdict on an alert that says no more than that its source is alive; None for every other one."""
+    alert = scene.record.alert
+    rule = scene.ruleset.heartbeat_of(alert.source)
+    if rule is None or rule.absent is None or not rule.absent.match.matches(alert.labels):
+        return None
+    say = f"a heartbeat of {alert.source}: its absence pages, it does not"
+    reason = RuleReason(rule=rule.name, kind=KIND_HEARTBEAT, severity=None, say=say)
+    return Verdict(severity=None, cause=Cause.HEARTBEAT, rule=rule.name, service=scene.service_name, reasons=(reason,))
 
 
 def _unmatched(scene: Scene) -> Verdict:

@@ -117,11 +117,20 @@ class Clear:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Absent:
-    """Fires when nothing that matches came from `source` ("" = from anywhere) for so long."""
+    """Fires when nothing that matches came from `source` ("" = from anywhere) for so long.
+
+    `heartbeat`: it is the source's own; what matches is a beat, and pages nobody unless a rule wants it.
+    """
 
     match: Matchers
     for_seconds: float
     source: str = ""
+    heartbeat: bool = False
+
+
+def heartbeat_rule(source: str) -> str:
+    """Return the name of the rule that misses a source's heartbeat; no written rule can have it."""
+    return f"heartbeat:{source}"
 
 
 class AnomalyKind(StrEnum):
@@ -168,6 +177,11 @@ class ThresholdRule:
     def makes_alerts(self) -> bool:
         """Return whether its alerts are our own."""
         return self.absent is not None or self.anomaly is not None
+
+    @property
+    def is_heartbeat(self) -> bool:
+        """Return whether it misses the heartbeat of a source."""
+        return self.absent is not None and self.absent.heartbeat
 
     @property
     def own_fingerprints(self) -> tuple[str, ...]:

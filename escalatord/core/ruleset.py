@@ -11,7 +11,7 @@ from escalatord.core.mutes import Filed
 from escalatord.core.noise import Flap, Group, Limits
 from escalatord.core.policy import ContactPlan, Policy, Target
 from escalatord.core.roster import ChannelSpec, Person
-from escalatord.core.rules import ExceptionRule, FactSource, Service, ThresholdRule
+from escalatord.core.rules import ExceptionRule, FactSource, Service, ThresholdRule, heartbeat_rule
 from escalatord.core.schedule import Override, Schedule
 from escalatord.core.template import Template
 
@@ -82,6 +82,11 @@ class Ruleset:
     threshold_index: MatcherIndex = field(default_factory=lambda: MatcherIndex(()), compare=False, repr=False)
     exception_index: MatcherIndex = field(default_factory=lambda: MatcherIndex(()), compare=False, repr=False)
     suppress_index: MatcherIndex = field(default_factory=lambda: MatcherIndex(()), compare=False, repr=False)
+
+    def heartbeat_of(self, source: str) -> ThresholdRule | None:
+        """Return the rule that misses a source's heartbeat, None when nobody waits for one."""
+        name = heartbeat_rule(source)
+        return next((rule for rule in self.thresholds if rule.name == name), None)
 
     def policies_of_regimes(self, service: str) -> tuple[str, ...]:
         """Return the policies that every incident of a service gets besides, because of what it is regulated by."""

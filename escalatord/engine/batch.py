@@ -14,10 +14,11 @@ from escalatord.core.policy import Policy
 from escalatord.core.rules import OWN_SOURCE
 from escalatord.core.ruleset import Ruleset, World
 from escalatord.core.values import replace
-from escalatord.engine import claiming, duty, handlers, intake, own_alerts, rebasing, suppressing
+from escalatord.engine import claiming, duty, handlers, intake, own_alerts, rebasing, suppressing, trouble
 from escalatord.engine.commands import (
     Answer,
     Arm,
+    Beat,
     Claim,
     Command,
     Ingest,
@@ -70,6 +71,7 @@ class Batch:
         self.world = World(ruleset=ruleset, policies={policy.hash: policy for policy in ruleset.policies.values()})
         self.around = Surroundings(ruleset)
         self.hearing = Hearing()
+        self.moving: frozenset[int] = frozenset()
         self._pinned: set[str] = set()
         self._counts = PageCounts()
 
@@ -145,6 +147,7 @@ class Batch:
         run.look_around()
         self._pin(tx, unit)
         seq = unit.flush()
+        self.moving |= unit.changed.keys()  # before the commit: see Engine.unsettled
         deadlines = [incident.next_due_at for incident in unit.changed.values()]
         deadlines += [unit.alerts[key].due_at for key in unit.changed_alerts]
         for number, name in unit.broken:
@@ -268,22 +271,24 @@ class _Run:
             case Stranger():
                 handlers.stranger(unit, command)
             case Remark():
-                unit.record(command.kind, command.body)
+                trouble.remark(unit, command)
             case AddOverride() | CancelOverride() | SwapShifts() | AddAway() | CancelAway() | RememberFeed():
                 return duty.run(unit, command)
             case AddSilence() | ExpireSilence():
                 return suppressing.run(unit, command)
             case Move() | MoveAll() | LookAtRules():
                 return rebasing.act(unit, command)
-            case Arm() | Measured() | Due():
+            case Arm() | Beat() | Measured() | Due():
                 return self._own(command)
         return None
 
-    def _own(self, command: Arm | Measured | Due) -> object:
-        """Run a command that the engine gives itself."""
+    def _own(self, command: Arm | Beat | Measured | Due) -> object:
+        """Run a command about our own alerts, or one that the engine gives itself."""
         match command:
             case Arm():
                 own_alerts.arm(self.unit, beside_others=command.beside_others)
+            case Beat():
+                own_alerts.beat(self.unit, command.source)
             case Measured():
                 self.unit.around.answered(command.query, command.value, self.unit.now)
             case Due():
@@ -325,7 +330,7 @@ class _Run:
             look = own_alerts.look if known.alert.source == OWN_SOURCE else intake.look_again
             outcome = self._attempt(partial(look, unit, known), 0)
             if isinstance(outcome, Exception):
-                unit.put(unit.alerts, place, replace(known, due_at=None))
+                unit.put(unit.alerts, place, replace(known, due_at=unit.now + intake.AFTER_TROUBLE))
                 unit.put(unit.changed_alerts, place, None)
         unit.begin()
         return len(numbers) + len(records)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from escalatord.core.codes import CODES_MAX, free_codes
-from escalatord.core.incident import Attempt, Incident, NoticeKind, State, TrackState
+from escalatord.core.incident import Attempt, Incident, NoticeKind, State, Track, TrackState
 from escalatord.core.tokens import mint, token_hash
 from escalatord.engine import budgets, digests
 from escalatord.engine.commands import Claim, Claimed
@@ -68,7 +68,11 @@ def _wanted(unit: Unit, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
 
 
 def still_wanted(incident: Incident, row: OutboxRow) -> bool:
-    """Tell whether an attempt still makes sense: a page needs a climbing track, a question its owner."""
+    """Tell whether an attempt still makes sense: a page needs a climbing track, a question its owner.
+
+    What an earlier entry of the track left unsent is not sent beside the page that it made of the same person since, by
+    the same channel: after a gap nobody is paged twice.
+    """
     if row.kind not in ANSWERED_KINDS:
         return True
     track = incident.track(row.track)
@@ -78,10 +82,19 @@ def still_wanted(incident: Incident, row: OutboxRow) -> bool:
         return track.state is TrackState.ACKNOWLEDGED and row.person in track.heirs
     if row.kind in (NoticeKind.ACK_QUESTION, NoticeKind.MILESTONE):
         return track.state is TrackState.ACKNOWLEDGED and track.owner == row.person
-    return track.state in CLIMBING and row.person not in track.acks
+    if track.state not in CLIMBING or row.person in track.acks:
+        return False
+    return not (row.epoch < track.epoch and _is_paged_anew(track, row))
 
 
 # ------------------------------------------------------------------------------------------------------- private
+
+
+def _is_paged_anew(track: Track, row: OutboxRow) -> bool:
+    return any(
+        page.person == row.person and any(step.channel == row.channel and step.reference for step in page.steps)
+        for page in track.pages
+    )
 
 
 def _ready(unit: Unit, rows: Sequence[OutboxRow]) -> tuple[Claimed, ...]:

@@ -222,10 +222,15 @@ class PeopleGone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remark:
-    """Something about the daemon itself for the journal (rules loaded, rules refused, a clock jump). → None."""
+    """Something about the daemon itself for the journal (rules loaded, rules refused, a clock jump). → None.
+
+    With `tell` it is a trouble that people must hear of (see `trouble`): that is its title, `advice` what to do.
+    """
 
     kind: str
     body: Mapping[str, object]
+    tell: str = ""
+    advice: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +241,13 @@ class Arm:
     """
 
     beside_others: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """A source says that it is alive. → None; nothing happens when nobody waits for its heartbeat."""
+
+    source: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,6 +281,7 @@ Command: TypeAlias = (
     | AddSilence
     | ExpireSilence
     | Arm
+    | Beat
     | Measured
 )
 Result: TypeAlias = Ingested | Answered | Moved | tuple[Claimed, ...] | Overridden | Absence | Silenced | int | None

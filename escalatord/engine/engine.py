@@ -30,11 +30,12 @@ from escalatord.core.values import replace
 from escalatord.engine import intake
 from escalatord.engine.asking import Asker
 from escalatord.engine.batch import Batch
-from escalatord.engine.commands import Arm, Changed, Command, Ingest, LookAtRules, PeopleGone, Remark, Result
+from escalatord.engine.commands import Arm, Changed, Command, Ingest, Ingested, LookAtRules, PeopleGone, Remark, Result
 from escalatord.engine.handlers import Due
 from escalatord.engine.known import KnownBodies
 from escalatord.engine.lease import Lease
 from escalatord.engine.poison import Poison
+from escalatord.engine.pulse import Pulse
 from escalatord.engine.written import Written
 from escalatord.errors import EscalatordError, StoreUnavailableError
 from escalatord.store.store import Store
@@ -49,10 +50,11 @@ BATCH_ALERTS_MAX = 512
 DUE_AT_ONCE_MAX = 200
 WATCH_QUEUE_MAX = 1_000
 IDLE_SECONDS_MAX = 5.0
-STUCK_SECONDS = 30.0
 RETRY_STORE_SECONDS = 1.0
 TAKEN_SECONDS = 0.1
 """How long to leave deadlines alone on which another node is working."""
+ANSWERED_KEPT_MAX = 20
+"""Of the alerts answered last so many are looked for by every audit."""
 
 log = get_logger(component="engine")
 
@@ -107,11 +109,13 @@ class Engine:
         self._reader = thread("store-reader")
         self._waiting: deque[_Waiting] = deque()
         self._work = asyncio.Event()
+        self._told = asyncio.Event()
         self._wake_due = asyncio.Event()
         self._next_due: datetime | None = None
         self._watchers: set[asyncio.Queue[Changed]] = set()
-        self._poison = Poison()
-        self._last_tick = clock.monotonic()
+        self._poison = Poison(clock)
+        self.pulse = Pulse(clock)
+        self._answered: deque[tuple[str, str]] = deque(maxlen=ANSWERED_KEPT_MAX)
         self._closing = False
         self.on_written: Callable[[Written], None] = lambda _written: None
 
@@ -194,14 +198,29 @@ class Engine:
         finally:
             self._watchers.discard(queue)
 
+    def unsettled(self, number: int) -> bool:
+        """Return whether a commit that changes this incident is under way, or done and not told yet."""
+        return number in self._batch.moving
+
+    async def settled(self) -> None:
+        """Wait until the commit under way has been told, or has failed."""
+        await self._told.wait()
+
+    def answered(self) -> Mapping[str, tuple[str, ...]]:
+        """Return alerts whose senders were answered lately that they are kept: fingerprints by source."""
+        found: dict[str, tuple[str, ...]] = {}
+        for source, fingerprint in self._answered:
+            found[source] = (*found.get(source, ()), fingerprint)
+        return found
+
     def healthy(self) -> bool:
         """Return whether the loops turn, on the clock that never jumps."""
-        return self.clock.monotonic() - self._last_tick < STUCK_SECONDS
+        return not self.pulse.silent()
 
     @property
     def quarantined(self) -> int:
         """Return how many incidents are put aside because their steps raised."""
-        return len(self._poison.aside(self.clock.now()))
+        return len(self._poison.put_aside(self.clock.now()))
 
     # ---------------------------------------------------------------------------------------------------- life cycle
 
@@ -276,26 +295,29 @@ class Engine:
         loop = asyncio.get_running_loop()
         while True:
             while not self._waiting:
-                self._last_tick = self.clock.monotonic()
+                self.pulse.beat("commits")
                 self._work.clear()
                 await self._idle(self._work, self._idle_seconds)
             batch = self._next_batch()
             now = self.clock.now()
             commands = [waiting.command for waiting in batch]
+            self._told.clear()
             try:
                 written = await loop.run_in_executor(self._writer, self._batch.commit, commands, now)
             except StoreUnavailableError as error:
                 log.error("commit failed", error=str(error), commands=len(commands))  # noqa: TRY400 - a sentence says it
                 for waiting in batch:
                     _fail(waiting.future, error)
-                self._last_tick = self.clock.monotonic()
-                continue
-            self._last_tick = self.clock.monotonic()
-            self._tell(batch, written)
+            else:
+                self._tell(batch, written)
+            self.pulse.beat("commits")
+            self._batch.moving = frozenset()
+            self._told.set()
 
     async def run_deadlines(self) -> None:
         """Submit `Due` whenever a deadline has come, for ever."""
         while True:
+            self.pulse.beat("deadlines")
             now = self.clock.now()
             due = self._next_due
             wait = self._idle_seconds if due is None else (due - now).total_seconds()
@@ -305,14 +327,15 @@ class Engine:
                     await self._idle(self._wake_due, min(wait, self._idle_seconds))
                 continue
             try:
-                looked_at = await self._enqueue(Due(limit=DUE_AT_ONCE_MAX, skip=self._poison.aside(now)))
+                worked = await self._enqueue(Due(limit=DUE_AT_ONCE_MAX, skip=self._poison.put_aside(now)))
                 self._next_due = await self.read(lambda tx: tx.next_due())
             except StoreUnavailableError:
                 await self.clock.sleep(RETRY_STORE_SECONDS)
                 continue
-            self._avoid_spinning()
-            if self.shared and looked_at == 0:
+            if self.shared and worked == 0:
                 await self.clock.sleep(TAKEN_SECONDS)
+            elif isinstance(worked, int) and worked < DUE_AT_ONCE_MAX:
+                self._avoid_spinning(now)
 
     async def finish(self) -> None:
         """Refuse new commands, and wait until who asked before has an answer; `run_commits` must still run."""
@@ -376,8 +399,13 @@ class Engine:
                 _fail(waiting.future, result)
             elif not waiting.future.done():
                 waiting.future.set_result(result)
-        for number in written.poisoned:
-            self._poison.put_aside(number, self.clock.now())
+            if isinstance(result, Ingested) and isinstance(waiting.command, Ingest):
+                fresh = [item.fingerprint for item in result.accepted if item.new][-1:]
+                self._answered.extend((waiting.command.source, fingerprint) for fingerprint in fresh)
+        failure = self._poison.hear(written)
+        if failure is not None and not self._closing:
+            told = self._queue(failure)
+            told.add_done_callback(lambda done: done.exception())  # nobody waits; what went wrong is in the journal
         if written.next_due is not None and (self._next_due is None or written.next_due < self._next_due):
             self._next_due = written.next_due
             self._wake_due.set()
@@ -387,11 +415,13 @@ class Engine:
             news = Changed(incidents=written.changed, seq=written.seq, outbox=written.outbox, retries=written.retries)
             self.hear(news)
 
-    def _avoid_spinning(self) -> None:
-        """A deadline that stays due because its incident is quarantined must not keep the loop busy."""
-        now = self.clock.now()
-        if self._poison and self._next_due is not None and self._next_due <= now:
-            self._next_due = now + timedelta(seconds=1)
+    def _avoid_spinning(self, looked_at: datetime) -> None:
+        """A deadline that is due still, though all that was due was worked on, must not keep the loop busy.
+
+        Its incident is quarantined, or a defect of ours leaves it; the auditor tells of it.
+        """
+        if self._next_due is not None and self._next_due <= looked_at:
+            self._next_due = self.clock.now() + timedelta(seconds=1)
 
 
 def _fail(future: "asyncio.Future[object]", error: Exception) -> None:

@@ -13,6 +13,7 @@ from escalatord.core.incident import Attempt, Cause, Incident, NoticeKind, Reaso
 from escalatord.core.roster import reachable
 from escalatord.core.values import replace
 from escalatord.engine import digests
+from escalatord.engine.claiming import still_wanted
 from escalatord.engine.commands import (
     Answer,
     Answered,
@@ -24,6 +25,7 @@ from escalatord.engine.commands import (
     Unreachable,
 )
 from escalatord.engine.intake import look_after_closing
+from escalatord.engine.trouble import Trouble, tell
 from escalatord.engine.unit import Unit
 from escalatord.store.outbox import returned, settled
 from escalatord.store.rows import DeadLetter, OutboxRow
@@ -33,7 +35,6 @@ ANSWERABLE_KINDS = frozenset({NoticeKind.PAGE, NoticeKind.LAST_RESORT})
 FAILED = (Attempt.FAILED_TEMPORARY, Attempt.FAILED_PERMANENT)
 TRIES_MAX = 4
 RETRY_SECONDS = (1.0, 3.0, 9.0)
-TELL_EVERY_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +94,10 @@ def receipt(unit: Unit, command: Receipt) -> Answered:
     if command.claims not in (0, row.claims) and status in FAILED:
         return stale  # whoever claimed it after that is trying it now
     if status is Attempt.FAILED_TEMPORARY:
-        if row.claims >= TRIES_MAX:
+        of = unit.incident(row.incident)
+        if of is not None and not still_wanted(of, row):
+            status = Attempt.WITHDRAWN
+        elif row.claims >= TRIES_MAX:
             status = Attempt.FAILED_PERMANENT
         else:
             _put_back(unit, row, command.reason)
@@ -127,32 +131,14 @@ def quarantine(unit: Unit, command: Quarantine) -> None:
     unit.tx.dead_letter(letter)
     body = {"source": command.source, "code": command.code, "at": command.at_pointer, "say": command.say}
     unit.record("dead_letter", body, actor=command.source, via=Via.SOURCE)
-    setting = f"dead_letter_told/{command.source}"
-    told = unit.tx.setting(setting)
-    if told is not None and unit.now.timestamp() - float(told) < TELL_EVERY_SECONDS:
-        return
-    unit.tx.set_setting(setting, str(unit.now.timestamp()))
-    ruleset = unit.world.ruleset
-    policy = ruleset.policies[ruleset.unmatched.policy]
-    key = f"dead-letter|{command.source}"
-    known = unit.tx.load_open((key,)).get(key)
-    number = known.number if known else unit.next_number()
-    event = AlertFired(
-        number=number,
-        key=key,
-        source=command.source,
-        fingerprint=f"dead-letter-{command.source}-{int(unit.now.timestamp())}",
+    trouble = Trouble(
+        key=f"dead-letter|{command.source}",
         title=f"Unusable webhook from {command.source}: {command.say}",
         summary="The body is kept in the dead letters. An alert inside it may have been missed: look at the source.",
-        links={},
-        service="",
-        severity=ruleset.unmatched.severity,
-        cause=Cause.UNMATCHED,
-        rule="",
-        policies=(policy,),
         why=body,
+        source=command.source,
     )
-    unit.happen(known, event, {policy.hash: policy})
+    tell(unit, trouble)
 
 
 def unreachable(unit: Unit, command: Unreachable) -> None:

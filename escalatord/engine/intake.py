@@ -32,6 +32,8 @@ RESOLVED_BY_HAND_HOLD_SECONDS = 900.0
 """How long an alert that still fires after a human resolved its incident is left in peace before it opens a new one."""
 ALERTS_LOOKED_AFTER_MAX = 10_000
 REASON_SUPPRESSED = "suppressed"
+AFTER_TROUBLE = timedelta(minutes=5)
+"""When an alert whose rules raised is judged again: what they wanted of it must not be forgotten."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

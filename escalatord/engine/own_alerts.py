@@ -81,6 +81,13 @@ def take_in(unit: Unit) -> None:
                 _look_at(unit, rule, (rule.anomaly, AnomalyKind.STORM), standing, standing.now)
 
 
+def beat(unit: Unit, source: str) -> None:
+    """A source says that it is alive, and nothing else."""
+    rule = unit.world.ruleset.heartbeat_of(source)
+    if rule is not None:
+        unit.put(unit.came, rule.name, None)
+
+
 def look(unit: Unit, record: AlertRecord) -> None:
     """The deadline of one of our own alerts has come."""
     rule = unit.around.makers.get(record.alert.fingerprint)
@@ -198,7 +205,9 @@ def _silent(rule: ThresholdRule, absent: Absent, record: AlertRecord, since: dat
     labels = {**_equal(absent.match), RULE_LABEL: rule.name}
     whence = f" from {absent.source}" if absent.source else ""
     title = f"Nothing came{whence} for {format_duration(absent.for_seconds)}: {absent.match.text}"
-    last = f"The last that matched came at {record.last_seen_at:%Y-%m-%d %H:%M:%S} UTC."
+    if absent.heartbeat:
+        title = f"No heartbeat from {absent.source} for {format_duration(absent.for_seconds)}"
+    last = f"The last {'' if absent.heartbeat else 'that matched '}came at {record.last_seen_at:%Y-%m-%d %H:%M:%S} UTC."
     return replace(_alert(rule.name, title, labels, since), summary=last)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 
-from escalatord.core.alert import Alert
+from escalatord.core.alert import Alert, AlertStatus
 from escalatord.core.around import Answer, OpenCause, Tally
 from escalatord.core.evaluate import evaluate
 from escalatord.core.incident import Incident
@@ -179,10 +179,15 @@ class Surroundings:
         return self._causes.of(name).values()
 
     def heard(self, alert: Alert) -> Iterator[str]:
-        """Yield the rules that wait for a sign of life, and for which this message is one."""
+        """Yield the rules that wait for a sign of life, and for which this message is one.
+
+        A watchdog that is resolved is no heartbeat: its sender says that it hears it no more.
+        """
         for rule in self._absent:
             absent = rule.absent
-            if absent is not None and absent.source in ("", alert.source) and absent.match.matches(alert.labels):
+            if absent is None or (absent.heartbeat and alert.status is AlertStatus.RESOLVED):
+                continue
+            if absent.source in ("", alert.source) and absent.match.matches(alert.labels):
                 yield rule.name
 
     def listens_to(self, alert: Alert) -> bool:

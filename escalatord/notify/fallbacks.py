@@ -1,6 +1,8 @@
-"""Words that were not to be had: counted and logged each time, in the journal once an hour and template.
+"""What failed in a way it must not and cost no page: in the journal once an hour for each template and channel.
 
-The page itself has gone out in other words by then; nothing here can hold it up.
+Words that were not to be had are counted and logged each time; the page itself has gone out in other words by then, so
+nobody is woken for it. An attempt whose channel raised goes on by the next contact method; of that people hear, because
+the channel carries nothing. Nothing here can hold anything up.
 """
 
 from collections import OrderedDict
@@ -43,15 +45,28 @@ class Fallbacks:
         if not name:
             return
         self._count(name)
+        if not self._is_new(name, now):
+            return
+        body = {"template": name, "wording": fallback.wording, "why": fallback.why}
+        self._waiting.append(Remark(kind="template_failed", body=body))
+
+    def tell(self, channel: str, now: datetime) -> None:
+        """Let people know that a channel raised; what it raised stands in the log."""
+        if self._is_new(f"channel {channel}", now):
+            tell = f"Channel {channel} fails in a way it must not: pages go by the next one"
+            advice = "It is a defect of its adapter; the log has it. Test the channel, and please report it."
+            self._waiting.append(Remark(kind="channel_failed", body={"channel": channel}, tell=tell, advice=advice))
+
+    def _is_new(self, name: str, now: datetime) -> bool:
+        """Return whether this was not told within the hour, and count it as told."""
         told = self._told.get(name)
         if told is not None and abs(now - told) < JOURNAL_EVERY:
-            return
+            return False
         self._told[name] = now
         self._told.move_to_end(name)
         if len(self._told) > TEMPLATES_MAX:
             self._told.popitem(last=False)
-        body = {"template": name, "wording": fallback.wording, "why": fallback.why}
-        self._waiting.append(Remark(kind="template_failed", body=body))
+        return True
 
     async def write_down(self) -> None:
         """Write what is for the journal; what cannot be written now stands in the log."""

@@ -5,6 +5,8 @@
   provider: it is asked for the reference first, for 3 s; not found or no answer: it is sent. Twice rather than never.
 - A failure is an event: reported at once, so that the next contact method starts now.
 - Where other nodes may take over, nothing is begun or gone on with when the lease is over (see `engine.lease`).
+- The last look is at the moment of the call: what an ack (or an end) that was committed since the claim made needless
+  is withdrawn instead, and a commit under way is waited for. No page starts after its ack.
 """
 
 import asyncio
@@ -30,12 +32,15 @@ from escalatord.errors import DeliveryError, DeliveryReason, StoreUnavailableErr
 from escalatord.notify.channel import Channel, Message, Receipt
 from escalatord.notify.fallbacks import Fallbacks
 from escalatord.notify.health import Health
+from escalatord.notify.last_look import Flight, LastLooks
 from escalatord.notify.render import render, worded_by
 from escalatord.store.rows import OutboxRow
 
 LOOKUP_SECONDS = 3.0
 WORST_ALERT_SECONDS = 1.0
 LEASE_SPARE_SECONDS = 20.0
+LANE_SPARE_SECONDS = 20.0
+LANE = "lane "
 HURRIED_SECONDS = 2.0
 IDLE_SECONDS = 5.0
 A_MOMENT = timedelta(milliseconds=1)
@@ -44,6 +49,7 @@ REPORT_TRIES_MAX = 60
 REPORT_PAUSE_SECONDS = 1.0
 DRAIN_SECONDS = 10.0
 UNKNOWN_LANE_ROOM = 8
+NEEDLESS = Receipt(status=Attempt.WITHDRAWN, reason="no longer needed")
 RETRIES_KEPT_MAX = 10_000
 """Instants of retries that are remembered; past it a retry waits until the sender looks around anyway."""
 
@@ -72,6 +78,8 @@ class _Lane:
     spec: ChannelSpec
     channel: Channel
     busy: int = 0
+    began_at: dict[str, float] = field(default_factory=dict)
+    """When each attempt under way began, on the clock that never jumps, by reference."""
     starved: bool = False
     """The last claim filled all its room: more may wait."""
     tasks: set["asyncio.Task[None]"] = field(default_factory=set)
@@ -79,6 +87,11 @@ class _Lane:
     @property
     def room(self) -> int:
         return max(0, self.channel.capabilities.concurrency - self.busy)
+
+    @property
+    def patience_seconds(self) -> float:
+        """Longer than any attempt: two questions, two last looks, and the call."""
+        return self.channel.capabilities.timeout_seconds + LANE_SPARE_SECONDS
 
 
 class Sender:
@@ -107,6 +120,7 @@ class Sender:
         self._wake = asyncio.Event()
         self._idle_seconds = idle_seconds
         self._retries: list[datetime] = []
+        self._looks = LastLooks(engine, clock, self._hear)
         self._look_for_strays = True
         self._claiming = asyncio.Lock()
         self._draining = False
@@ -137,12 +151,14 @@ class Sender:
     async def run(self) -> None:
         """Send what is due, for ever."""
         with self._engine.watch() as news:
-            listening = asyncio.create_task(self._listen(news), name="sender-listens")
+            listening = asyncio.create_task(self._looks.listen(news), name="sender-listens")
             try:
                 while True:
+                    self._engine.pulse.beat("sender")
                     self._wake.clear()
                     async with self._claiming:
                         look_again = not self._draining and await self._round()
+                    self._show_pulse()
                     if look_again:
                         continue
                     await self._pause()
@@ -166,13 +182,22 @@ class Sender:
 
     # ------------------------------------------------------------------------------------------------------ private
 
-    async def _listen(self, news: "asyncio.Queue[Changed]") -> None:
-        while True:
-            changed = await news.get()
-            for at in changed.retries[: RETRIES_KEPT_MAX - len(self._retries)]:
-                heapq.heappush(self._retries, at)
-            if changed.outbox or changed.retries:
-                self._wake.set()
+    def _hear(self, changed: Changed) -> None:
+        for at in changed.retries[: RETRIES_KEPT_MAX - len(self._retries)]:
+            heapq.heappush(self._retries, at)
+        if changed.outbox or changed.retries:
+            self._wake.set()
+
+    def _show_pulse(self) -> None:
+        """Say which lanes are not stuck: they have room, and no attempt under way takes longer than one can."""
+        pulse, now = self._engine.pulse, self._clock.monotonic()
+        pulse.keep(LANE, [LANE + name for name in self._lanes])
+        for lane in self._lanes.values():
+            longest = now - min(lane.began_at.values(), default=now)
+            may_be_silent = lane.patience_seconds - longest
+            if may_be_silent > 0 and (lane.room > 0 or lane.began_at):
+                pulse.beat(LANE + lane.name, max(may_be_silent, 2 * self._idle_seconds))
+        pulse.idle = frozenset(name for name, lane in self._lanes.items() if not lane.busy)
 
     async def _pause(self) -> None:
         """Wait for news, for a retry that comes due, or a little while."""
@@ -229,26 +254,33 @@ class Sender:
                 continue
             lane.busy += 1
             self._engine.lease.holding[item.row.reference] = item.row.claims
-            task = asyncio.create_task(self._deliver(lane, item, term), name=f"send {item.row.reference}")
+            lane.began_at.setdefault(item.row.reference, self._clock.monotonic())
+            flight = self._looks.begin(item, term)
+            task = asyncio.create_task(self._deliver(lane, flight), name=f"send {item.row.reference}")
             lane.tasks.add(task)
             task.add_done_callback(lane.tasks.discard)
         return self._look_for_strays
 
-    async def _deliver(self, lane: _Lane, item: Claimed, term: int) -> None:
+    async def _deliver(self, lane: _Lane, flight: Flight) -> None:
         """One attempt from claim to report."""
+        reference = flight.item.row.reference
         try:
-            await self._deliver_held(lane, item, term)
+            await self._deliver_held(lane, flight)
         except LeaseLostError:
-            log.warning("left to another node", reference=item.row.reference, lane=lane.name)
+            log.warning("left to another node", reference=reference, lane=lane.name)
         finally:
-            self._engine.lease.holding.pop(item.row.reference, None)
+            self._engine.lease.holding.pop(reference, None)
 
-    async def _deliver_held(self, lane: _Lane, item: Claimed, term: int) -> None:
+    async def _deliver_held(self, lane: _Lane, flight: Flight) -> None:
         started = self._clock.monotonic()
+        item = flight.item
         try:
-            receipt = await self._attempt(lane, item, term)
+            receipt = await self._attempt(lane, flight)
         finally:
+            self._looks.end(flight)
             lane.busy -= 1
+            lane.began_at.pop(item.row.reference, None)
+            self._engine.pulse.beat(LANE + lane.name, lane.patience_seconds)
             if lane.starved:
                 self._wake.set()
         seconds = self._clock.monotonic() - started
@@ -261,7 +293,8 @@ class Sender:
         await self._report(item, receipt.status, receipt.reason, receipt.provider_id)
         await self._fallbacks.write_down()
 
-    async def _attempt(self, lane: _Lane, item: Claimed, term: int) -> Receipt:
+    async def _attempt(self, lane: _Lane, flight: Flight) -> Receipt:
+        item = flight.item
         now = self._clock.now()
         breaker, may_go = self._health.of(lane.name).admit(now)
         self._health.breakers[lane.name] = breaker
@@ -273,7 +306,12 @@ class Sender:
                 found = await self._ask(lane, message)
                 if found is not None:
                     return found
-            receipt = await self._send(lane, message, self._patience_seconds(lane, item.row, now), term)
+                flight.moved = True  # asking took its time, and other nodes take answers too
+            receipt = NEEDLESS
+            if await self._looks.wanted(flight):
+                receipt = await self._send(lane, flight, message, self._patience_seconds(lane, item.row, now))
+            if receipt is NEEDLESS:
+                return receipt  # nothing was learned of the lane
         except LeaseLostError:
             raise
         except DeliveryError as error:
@@ -283,6 +321,7 @@ class Sender:
             return Receipt(status=status, reason=error.reason)
         except Exception:  # one of the three places (architecture §7): one sender row
             log.exception("a channel raised", reference=item.row.reference, lane=lane.name)
+            self._fallbacks.tell(lane.spec.name, now)
             return Receipt(status=Attempt.FAILED_TEMPORARY, reason=DeliveryReason.OTHER)
         self._health.breakers[lane.name] = self._health.of(lane.name).succeed(self._clock.now())
         return receipt
@@ -315,10 +354,10 @@ class Sender:
             return whole
         return min(whole, max(HURRIED_SECONDS, whole - (now - row.due_at).total_seconds()))
 
-    async def _send(self, lane: _Lane, message: Message, patience_seconds: float, term: int) -> Receipt:
+    async def _send(self, lane: _Lane, flight: Flight, message: Message, patience_seconds: float) -> Receipt:
         """Hand the message over within its time; a time-out is an unknown outcome, so ask."""
         try:
-            return await self._engine.lease.keep(term, patience_seconds, lane.channel.send(message))
+            return await self._engine.lease.keep(flight.term, patience_seconds, self._call(lane, flight, message))
         except TimeoutError:
             say = f"{lane.name} did not answer in {patience_seconds:.0f} s"
             error = DeliveryError(DeliveryReason.TIMEOUT, say, permanent=False, unknown=True)
@@ -329,6 +368,9 @@ class Sender:
             if found is not None:
                 return found
         raise error
+
+    async def _call(self, lane: _Lane, flight: Flight, message: Message) -> Receipt:
+        return await lane.channel.send(message) if await self._looks.wanted(flight) else NEEDLESS
 
     async def _ask(self, lane: _Lane, message: Message) -> Receipt | None:
         """Ask the provider what became of a reference, for LOOKUP_SECONDS; None = not found or no answer."""

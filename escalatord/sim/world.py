@@ -13,8 +13,8 @@ its own, syncing to the disk, looking around every few seconds in case something
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -109,14 +109,14 @@ class World(Sight):
     async def start(self) -> None:
         """Build the daemon on the database in the folder and let its loops run."""
         brisk, clock = self._brisk, self.clock
-        self.store = Store(f"sqlite:///{self._folder / 'world.db'}", ballast_bytes=BALLAST_BYTES, durable=not brisk)
+        self.store = self._make_store()
         self.store.open()
         self.engine = Engine(
             self.store,
             self.ruleset,
             clock,
             link_key=LINK_KEY,
-            thread=partial(InLoop if brisk else InStep, stir=clock.stir),
+            thread=self._make_thread,
             idle_seconds=BRISK_IDLE_SECONDS if brisk else IDLE_SECONDS_MAX,
         )
         self.figures = Figures(Ledger())
@@ -168,6 +168,12 @@ class World(Sight):
         self.metrics.prepare(self.ruleset)
         self.sender.use(self.ruleset, self._channels())
         await self.settle()
+
+    def _make_store(self) -> Store:
+        return Store(f"sqlite:///{self._folder / 'world.db'}", ballast_bytes=BALLAST_BYTES, durable=not self._brisk)
+
+    def _make_thread(self, name: str) -> Executor:
+        return InLoop(name, self.clock.stir) if self._brisk else InStep(name, self.clock.stir)
 
     def _channels(self) -> dict[str, Channel]:
         outside = Outside(external_url=EXTERNAL_URL, clock=self.clock, callback_path=lambda *_parts: "")

@@ -48,6 +48,10 @@ _between = (
     .limit(bindparam("limit"))
 )
 _last_seq = select(func.max(journal.c.seq))
+_latest_of = (
+    _rows.where(journal.c.incident == bindparam("incident")).order_by(journal.c.seq.desc()).limit(bindparam("limit"))
+)
+_last_incident = select(journal.c.incident).order_by(journal.c.seq.desc()).limit(1)
 _heads = select(journal_heads).where(journal_heads.c.incident.in_(bindparam("incidents", expanding=True)))
 _incident_exists = select(literal(1)).where(incidents.c.number == bindparam("incident"))
 _insert = insert(journal)
@@ -113,10 +117,21 @@ def between(connection: Connection, since: datetime, until: datetime, limit: int
     return [_journal_row(row) for row in connection.execute(_between, given)]
 
 
+def latest_of(connection: Connection, incident: int, limit: int) -> list[JournalRow]:
+    """Return the newest entries of an incident (0 = the daemon's own), newest first."""
+    return [_journal_row(row) for row in connection.execute(_latest_of, {"incident": incident, "limit": limit})]
+
+
 def last_seq(connection: Connection) -> int:
     """Return the number of the last entry, 0 when there is none."""
     ((last,),) = fetch(connection, _last_seq)
     return last or 0
+
+
+def last_incident(connection: Connection) -> int:
+    """Return the incident of the last entry, 0 when it is about none (or there is none)."""
+    found = connection.execute(_last_incident).scalar()
+    return int(found or 0)
 
 
 def verify(connection: Connection, incident: int) -> bool:

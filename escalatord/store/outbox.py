@@ -39,9 +39,15 @@ _pending_in_lane = (
     .order_by(outbox.c.rank.desc(), outbox.c.due_at)
     .limit(bindparam("limit"))
 )
-_abandoned = _rows.where(attempt_is_sending, outbox.c.lease_until < bindparam("now")).order_by(outbox.c.lease_until)
+_abandoned = _rows.where(attempt_is_sending, outbox.c.lease_until <= bindparam("now")).order_by(outbox.c.lease_until)
 _take_in_lane = _pending_in_lane.with_for_update(skip_locked=True)
 _take_abandoned = _abandoned.with_for_update(skip_locked=True)
+_waiting = (
+    _rows.where(attempt_is_pending, outbox.c.due_at <= bindparam("now"))
+    .order_by(outbox.c.due_at)
+    .limit(bindparam("limit"))
+)
+_forgotten = select(func.count()).select_from(outbox).where(attempt_is_sending, outbox.c.lease_until < bindparam("now"))
 _either_due = union_all(
     select(func.min(outbox.c.due_at).label("at")).where(attempt_is_pending),
     select(func.min(outbox.c.lease_until).label("at")).where(attempt_is_sending),
@@ -231,6 +237,16 @@ def of_incident(connection: Connection, incident: int) -> list[OutboxRow]:
 def sending(connection: Connection) -> list[OutboxRow]:
     """Return the attempts that were begun and not heard of, the oldest lease first."""
     return [row_from(row) for row in connection.execute(_sending)]
+
+
+def waiting(connection: Connection, at: datetime, limit: int) -> list[OutboxRow]:
+    """Return at most `limit` attempts that wait and were due by `at`, the longest due first."""
+    return [row_from(row) for row in fetch(connection, _waiting, now=to_micros(at), limit=limit)]
+
+
+def forgotten(connection: Connection, at: datetime) -> int:
+    """Return how many attempts are `sending` though their lease ended before `at`."""
+    return int(fetch(connection, _forgotten, now=to_micros(at))[0][0])
 
 
 def next_due(connection: Connection) -> datetime | None:

@@ -106,6 +106,10 @@ class Tx(RunTime):
         """Return (policy, opened severity, state, how many, since when the oldest un-acked) of what is open."""
         return incidents.count_open(self._connection)
 
+    def count_with_deadline(self) -> int:
+        """Return how many open incidents have a deadline; all of them should."""
+        return incidents.count_with_deadline(self._connection)
+
     # alerts
 
     def alerts(self, source: str, fingerprints: Iterable[str]) -> dict[str, AlertRecord]:
@@ -168,6 +172,10 @@ class Tx(RunTime):
         """Return the oldest `limit` journal entries made in [since, until), oldest first."""
         return journal.between(self._connection, since, until, limit)
 
+    def journal_latest(self, incident: int, limit: int) -> list[JournalRow]:
+        """Return the newest entries of an incident (0 = the daemon's own), newest first."""
+        return journal.latest_of(self._connection, incident, limit)
+
     def journal_after(self, seq: int, limit: int) -> list[JournalRow]:
         """Return at most `limit` entries with a number above `seq`, oldest first."""
         return journal.after(self._connection, seq, limit)
@@ -183,6 +191,10 @@ class Tx(RunTime):
     def journal_seq_before(self, at: datetime) -> int:
         """Return the number of the last journal entry before `at`, 0 when there is none."""
         return journal.seq_before(self._connection, at)
+
+    def last_incident_journaled(self) -> int:
+        """Return the incident of which the journal spoke last, 0 when of none."""
+        return journal.last_incident(self._connection)
 
     def verify(self, incident: int) -> bool:
         """Return whether an incident's chain is whole: nothing edited, deleted, put in, moved or cut off."""
@@ -250,6 +262,14 @@ class Tx(RunTime):
     def outbox_sending(self) -> list[OutboxRow]:
         """Return the attempts that were begun and not heard of, the oldest lease first."""
         return outbox.sending(self._connection)
+
+    def outbox_waiting(self, at: datetime, limit: int) -> list[OutboxRow]:
+        """Return the attempts that have waited longest, due by `at`."""
+        return outbox.waiting(self._connection, at, limit)
+
+    def outbox_forgotten(self, at: datetime) -> int:
+        """Return how many attempts were begun, and given up before `at` without anybody taking them up."""
+        return outbox.forgotten(self._connection, at)
 
     def outbox_next_due(self) -> datetime | None:
         """Return when the next attempt may be claimed: due, or its lease over."""

@@ -63,6 +63,7 @@ def all_routes(parts: WebParts) -> list[Route]:
     """Return every route, GET ones with their HEAD."""
     found = [
         Route("POST", "/in/{source}", ingest_http.ingest),
+        Route("POST", "/in/{source}/beat", ingest_http.beat),
         *lifecycle.routes(reloadable=parts.reload is not None),
         *rebasing.routes(),
         *api.routes(),

@@ -73,6 +73,7 @@ LOCAL_OPERATOR = Principal(name="local", role=Role.ADMIN, how=How.LOCAL)
 # unguessable link, or nothing to protect. Raising an incident is open to every authenticated principal, by design.
 ACCESS: Mapping[tuple[str, str], Role | None] = {
     ("POST", "/in/{source}"): None,
+    ("POST", "/in/{source}/beat"): None,
     ("GET", "/a/{token}"): None,
     ("POST", "/a/{token}"): None,
     ("POST", "/callbacks/twilio/{kind}/{reference}/{mac}"): None,

@@ -2,6 +2,7 @@
 
 - A 2xx is sent only after the commit. Load and trouble are 503 with `Retry-After`, never 429 or another 4xx, because
   most senders retry nothing else (wire formats, 1.1 and 1.2).
+- `POST /in/{source}/beat` is the heartbeat of a source, with the same protection.
 - A body that nobody can use is kept as a dead letter and told about; a partly bad one is used for its good alerts.
 - This is the hot path: the body is read once, nothing is logged, nothing is rendered.
 """
@@ -14,7 +15,7 @@ from pydantic_core import to_json
 
 from escalatord.core.alert import AlertStatus
 from escalatord.core.ruleset import Ruleset, SourceSpec
-from escalatord.engine.commands import Accepted, Ingest, Ingested, Quarantine
+from escalatord.engine.commands import Accepted, Beat, Ingest, Ingested, Quarantine
 from escalatord.engine.known import digest_of
 from escalatord.errors import BadInputError, StoreUnavailableError
 from escalatord.ingest import Parsed, Rejected, parse
@@ -26,6 +27,8 @@ from escalatord.web.parts import PARTS, WebParts
 # Stands in when the rules declare no source of that name: pasting the URL into a local Alertmanager must just work.
 BUILT_IN_SOURCE = SourceSpec(name="alertmanager", adapter="alertmanager")
 SOURCES_NAMED_MAX = 20
+READING: web.RequestKey[bool] = web.RequestKey("reading", bool)
+"""Whether a body is just being read: what breaks then is broken by the body alone."""
 HEADERS = {"Server": "escalatord", "X-Content-Type-Options": "nosniff"}
 JSON_HEADERS = CIMultiDict({**HEADERS, hdrs.CONTENT_TYPE: "application/json"})
 
@@ -69,6 +72,30 @@ def _form_of(request: web.Request) -> str:
     return f"{headers.get(hdrs.CONTENT_TYPE, '')}\n{headers.get(hdrs.CONTENT_ENCODING, '')}"
 
 
+async def beat(request: web.Request) -> web.Response:
+    """Take a heartbeat of a source: 202 when it is committed. What the body says does not matter, nor is it read."""
+    parts = request.app[PARTS]
+    ruleset = parts.engine.ruleset
+    spec = source_of(ruleset, request.match_info["source"])
+    if spec is None:
+        return unknown_source(ruleset, request.match_info["source"])
+    refusal = unauthorized(request, spec)
+    if refusal is not None:
+        parts.observe_ingest(spec.name, "unauthorized", 0.0)
+        return refusal
+    if ruleset.heartbeat_of(spec.name) is None:
+        say = f"Nobody waits for a heartbeat of source {spec.name}."
+        return refuse(404, "no_heartbeat", say, fix="Say so in the rules: heartbeat: {every: 5m}.", headers=HEADERS)
+    started = parts.engine.clock.monotonic()
+    try:
+        await parts.engine.submit(Beat(source=spec.name))
+    except StoreUnavailableError:
+        parts.observe_ingest(spec.name, "unavailable", 0.0)
+        return unavailable()
+    parts.observe_ingest(spec.name, "accepted", parts.engine.clock.monotonic() - started)
+    return answer({"result": "accepted"}, 202, HEADERS)
+
+
 async def _take(
     parts: WebParts, spec: SourceSpec, request: web.Request, body: bytes, digest: bytes
 ) -> tuple[web.Response, str]:
@@ -76,11 +103,13 @@ async def _take(
     dry_run = not digest
     try:
         refuse_encodings(request)
+        request[READING] = True
         parsed = parse(spec, body, request.headers.get(hdrs.CONTENT_TYPE, ""), parts.engine.clock.now())
     except BadInputError as error:
         if not dry_run:
             await parts.engine.submit(_letter(spec, body, error.code, error.at, error.say))
         return answer({"error": error.code, "at": error.at, "say": error.say}, 400, HEADERS), "malformed"
+    request[READING] = False
     if dry_run:
         return await _explain(parts, spec, parsed), "dry_run"
     # what is wrong with a part of a body is told again with every repeat
@@ -98,6 +127,21 @@ async def _take(
     if done.repeatable and isinstance(response.body, bytes):
         parts.engine.known.answered(digest, response.body)
     return response, "accepted" if done.changed else "unchanged"
+
+
+async def keep_what_broke(request: web.Request) -> web.Response:
+    """Keep a body that our reading of it broke on, and let people hear of it: it would break us again and again.
+
+    What broke later, while it was committed, may be over the next time: 503.
+    """
+    parts = request.app[PARTS]
+    spec = source_of(parts.engine.ruleset, request.match_info["source"])
+    if spec is None or not request.get(READING) or "dry_run" in request.query:
+        return unavailable("Something broke here; nothing is known to be committed.")
+    say = "escalatord itself failed to read this body; it is kept, and people are told"
+    await parts.engine.submit(_letter(spec, await request.read(), "E191", "", say))
+    parts.observe_ingest(spec.name, "malformed", 0.0)
+    return answer({"error": "E191", "at": "", "say": say}, 400, HEADERS)
 
 
 def _letter(spec: SourceSpec, body: bytes, code: str, at: str, say: str) -> Quarantine:

@@ -14,6 +14,7 @@ from escalatord.errors import BadInputError, StoreUnavailableError
 from escalatord.web.answers import answer, refuse, unavailable
 from escalatord.web.auth import ACCESS, DOOR, PRINCIPAL, Principal
 from escalatord.web.human import NotAllowedError
+from escalatord.web.ingest_http import keep_what_broke
 from escalatord.web.parts import PARTS, Handler
 from escalatord.web.render import error_page
 
@@ -60,7 +61,7 @@ async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse
         response = _say(request, 403, "forbidden", str(error))
     except Exception:
         log.exception("request failed", route=route, method=request.method, request_id=request.get(REQUEST_ID, ""))
-        response = _defect(request, route)
+        response = await _defect(request, route)
     if route != HOT_ROUTE and not response.prepared:
         _protect(request, response)
     parts.observe(route, request.method, response.status, parts.engine.clock.monotonic() - started)
@@ -154,9 +155,12 @@ def _unavailable(request: web.Request) -> web.StreamResponse:
     return error_page(request, 503, say, "Reload in a few seconds. If it is urgent, call people by hand.")
 
 
-def _defect(request: web.Request, route: str) -> web.StreamResponse:
+async def _defect(request: web.Request, route: str) -> web.StreamResponse:
     if route == HOT_ROUTE:
-        return unavailable("Something broke here; nothing is known to be committed.")
+        try:
+            return await keep_what_broke(request)
+        except StoreUnavailableError:
+            return unavailable("Something broke here; nothing is known to be committed.")
     name = request.get(REQUEST_ID, "")
     return _say(request, 500, "defect", "Something broke here.", fix=f"The log has it under request_id {name}.")
 

@@ -1,6 +1,7 @@
 """Pages for people: the board, one incident, and raising by hand. They work without any script."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from aiohttp import web
 
@@ -21,9 +22,10 @@ from escalatord.web.login import NOT_OURS
 from escalatord.web.middleware import principal_of
 from escalatord.web.node_list import node_lines
 from escalatord.web.parts import PARTS, Route, WebParts
-from escalatord.web.reading import board_of, told, world_at
+from escalatord.web.reading import board_of, told, troubles, world_at
 from escalatord.web.render import error_page, page
 from escalatord.web.silencing import muting, muting_json
+from escalatord.web.timeline import sentence
 
 WHAT_WAS_SAID: Mapping[Reason, str] = {
     Reason.OPENED: "Raised: people are being paged.",
@@ -84,6 +86,7 @@ async def board(request: web.Request) -> web.Response:
     engine = request.app[PARTS].engine
     now = engine.clock.now()
     found = await engine.read(board_of)
+    wrong = await engine.read(partial(troubles, now=now))
     world = await world_at(engine, now)
     names = names_of(world.ruleset)
     duty = [
@@ -105,6 +108,7 @@ async def board(request: web.Request) -> web.Response:
         "muted": [one for one in muting_json(await muting(engine)) if one["active"]],
         "nodes": node_lines(*request.app[PARTS].nodes(), now),
         "outdated": sum(is_outdated(one, world.ruleset) for one in (*found.unacknowledged, *found.acknowledged)),
+        "troubles": [(row.entry.at, sentence(row.entry, names)) for row in wrong],
     }
     return page(request, "board.html", context)
 

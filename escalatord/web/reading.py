@@ -11,7 +11,7 @@ from escalatord.core.throttle import Past, budget, limits_of
 from escalatord.core.values import replace
 from escalatord.engine.absences import load_away
 from escalatord.engine.engine import View
-from escalatord.store.rows import OutboxRow
+from escalatord.store.rows import JournalRow, OutboxRow
 from escalatord.store.tx import Tx
 from escalatord.web.incidents_json import Story, paging
 from escalatord.web.parts import EnginePort
@@ -23,6 +23,13 @@ OPEN_SHOWN_MAX = 100
 CLOSED_SHOWN_MAX = 10
 PEOPLE_SHOWN_MAX = 20
 LIMITED_KINDS = (ChannelKind.SMS, ChannelKind.CALL, ChannelKind.MAIL)
+OWN_ENTRIES_LOOKED_AT_MAX = 200
+TROUBLES_SHOWN_MAX = 10
+TROUBLES = frozenset(
+    {"command_failed", "invariant_violated", "audit_failed", "dead_letter", "channel_failed", "template_failed"}
+)
+"""Kinds of the daemon's own entries that say that something failed in a way it must not."""
+A_DAY = timedelta(days=1)
 OPEN_STATES = (State.OPEN, State.ACKNOWLEDGED)
 
 
@@ -80,6 +87,12 @@ class Board:
     acknowledged: tuple[Incident, ...]
     closed: tuple[Incident, ...]
     attempts: Mapping[int, tuple[OutboxRow, ...]]
+
+
+def troubles(tx: Tx, now: datetime) -> list[JournalRow]:
+    """Return what was wrong with escalatord itself within a day, newest first."""
+    rows = tx.journal_latest(0, OWN_ENTRIES_LOOKED_AT_MAX)
+    return [row for row in rows if row.entry.kind in TROUBLES and row.entry.at > now - A_DAY][:TROUBLES_SHOWN_MAX]
 
 
 def board_of(tx: Tx) -> Board:

@@ -278,6 +278,11 @@ SENTENCES: Mapping[str, Callable[[Body, Names], str]] = {
         f"{_note(body, 'matchers')}"
     ),
     "would_have_paged": lambda body, _: f"{body.get('rule')} would have paged{_note(body, 'say')}",
+    "dead_letter": lambda body, _: f"A body from {body.get('source')} cannot be used{_note(body, 'say')}",
+    "template_failed": lambda body, _: f"Template {body.get('template')} failed{_note(body, 'why')}",
+    "failure_told": lambda *_: "Something failed here; people were told",
+    "audit_failed": lambda body, _: f"The audit found a promise broken{_note(body, 'say')}",
+    "channel_failed": lambda body, _: f"The channel {body.get('channel')} failed in a way it must not",
     "command_failed": lambda *_: "Something failed here and was taken back; the log has it",
     "invariant_violated": lambda body, _: f"A promise was broken: {_words(body.get('invariant'))}",
 }

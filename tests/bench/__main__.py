@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.bench import crowd, evaluation, figures, ingest, latency, nodes, starting, timers
+from tests.bench import audits, crowd, evaluation, figures, ingest, latency, nodes, starting, timers
 from tests.bench.processes import ROOT
 from tests.bench.tools.loops import loop_factory
 
@@ -26,6 +26,7 @@ FAMILIES: Mapping[str, tuple[Family, float]] = {
     "timers": (timers.measure, 0.0),
     "crowd": (crowd.measure, 0.0),
     "nodes": (nodes.measure, 3.0),
+    "audits": (audits.measure, 0.0),
 }
 """What is measured, and for how many seconds each load runs."""
 ROUNDS = 3

@@ -139,3 +139,33 @@ def test_serve_keeps_the_traceback_of_a_defect(run: Run, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(serve, "run", fail)
     assert isinstance(run("serve").exception, ExceptionGroup)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--heartbeat.url", "ftp://x"], "write it like https://watch.example.com"),
+        (["--heartbeat.url", "nonsense"], "write it like https://watch.example.com"),
+        (["--heartbeat.url", "file:nowhere"], 'there is no file "nowhere"'),
+        (["--heartbeat.interval", "soon"], "soon"),
+    ],
+)
+def test_a_sign_of_life_that_cannot_be_given_is_refused(
+    run: Run, started: list[Options], given: list[str], said: str
+) -> None:
+    """The address of the dead-man service is looked at before anything starts."""
+    result = run("serve", *given)
+    assert started == []
+    assert result.exit_code == 2
+    assert said in result.output
+
+
+def test_the_address_of_a_dead_man_service_can_be_a_credential(
+    run: Run, started: list[Options], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`file:NAME` is read from systemd's credentials, so that no argument list shows it."""
+    (tmp_path / "dead-man").write_text("https://watch.example.com/7c1f\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    result = run("serve", "--heartbeat.url", "file:dead-man", "--heartbeat.interval", "30s")
+    assert result.exit_code == 0, result.output
+    assert (started[0].heartbeat_url, started[0].heartbeat_seconds) == ("https://watch.example.com/7c1f", 30.0)

@@ -5,8 +5,13 @@ list answers 500) may get what was in flight at a kill a second time, and nothin
 """
 
 import asyncio
+import sys
+from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
 
+from tests.fakes.processes import Daemon
+from tests.faults.doomed import POINTS
 from tests.faults.provider import Trouble
 from tests.faults.site import ANA, BO, Row, Wiring, moments, site
 
@@ -14,6 +19,8 @@ ALERTS_PER_SECOND = 4.0
 KILL_AFTER_SECONDS = (0.2, 1.5)
 
 
+ASKING = ("lookup", "looked")
+POINT_SECONDS = 30.0
 DOWN_SECONDS_WITHIN = "3s"
 ALERTS_BEFORE_DEATH = 10
 
@@ -36,6 +43,58 @@ async def kill_again_and_again(folder: Path, kills: int, seed: int, *, can_ask: 
         assert code == 0, here.said()
         assert load.refused == {}, "a sender was told not to try again"
         return here.reckon(load, kills, f"seed {seed}")
+
+
+class Doomed(Daemon):
+    """The daemon that dies at the n-th visit of a named point, for as long as `doom` says so."""
+
+    doom: tuple[str, int] | None = None
+
+    def start(self, seconds: float = 30.0) -> Daemon:
+        """Start it; a doomed one may be dead before it is ready."""
+        plain = self._command
+        if self.doom is not None:
+            point, visits = self.doom
+            self._command = [sys.executable, "-m", "tests.faults.doomed", point, str(visits), *plain[3:]]
+        try:
+            return super().start(seconds)
+        except AssertionError:
+            if self.doom is None or not self.is_dead:
+                raise
+            return self
+        finally:
+            self._command = plain
+
+    @property
+    def is_dead(self) -> bool:
+        """Return whether its process has ended."""
+        return self.running is not None and self.running.process.poll() is not None
+
+
+async def die_at_points(folder: Path, visits: Sequence[int], points: Sequence[str] = POINTS) -> Row:
+    """Let the daemon die at each named point, at each of these visits, one after the other under load."""
+    async with site(folder, make=Doomed) as here:
+        daemon = here.daemon
+        assert isinstance(daemon, Doomed)
+        await here.start()
+        load = here.load(ALERTS_PER_SECOND)
+        posting = asyncio.create_task(load.run())
+        await here.until("something is paged", lambda: bool(here.paged(ANA)))
+        for point, visit in product(points, visits):
+            await here.kill()
+            if point in ASKING:  # a question is asked only about what was in flight at a death
+                daemon.doom = ("sent", 1)
+                await here.start()
+                await here.until(f"it is dead before {point}", lambda: daemon.is_dead, POINT_SECONDS)
+            daemon.doom = (point, visit)
+            await here.start()
+            await here.until(f"it dies at {point}, visit {visit}", lambda: daemon.is_dead, POINT_SECONDS)
+            daemon.doom = None
+            await here.start()
+        await here.quiet(load)
+        await posting
+        await here.stop()
+        return here.reckon(load, len(points) * len(visits), "each of seven points")
 
 
 async def stay_dead(folder: Path, seconds: float) -> Row:

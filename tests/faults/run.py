@@ -56,6 +56,10 @@ def faults(times: int, seed: int) -> dict[str, Fault]:
             run=lambda f: kills.kill_again_and_again(f, max(1, times // 4), seed + 1, can_ask=False),
             holds=lambda row: row.duplicated <= row.begun_again,
         ),
+        "points": Fault(
+            what="SIGKILL at named points, the provider can be asked",
+            run=lambda f: kills.die_at_points(f, (1, 2, 5, 9)),
+        ),
         "down": Fault(
             what="killed, started after 10 s", run=lambda f: kills.stay_dead(f, 10), holds=page_within(NORMAL_SECONDS)
         ),

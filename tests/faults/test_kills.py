@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.kills import kill_again_and_again
+from tests.faults.kills import die_at_points, kill_again_and_again
 
 pytestmark = [pytest.mark.faults, pytest.mark.asyncio, pytest.mark.xdist_group("kills"), pytest.mark.timeout(180)]
 
@@ -21,3 +21,9 @@ async def test_at_most_what_was_in_flight_is_sent_twice_when_the_provider_cannot
     row = await kill_again_and_again(tmp_path, 5, seed=2, can_ask=False)
     assert row.lost == 0, row
     assert row.duplicated <= row.begun_again, row
+
+
+async def test_death_at_every_named_point_loses_and_doubles_nothing(tmp_path: Path):
+    """The real process dies before and after a commit, a call and a question: what counts is the same everywhere."""
+    row = await die_at_points(tmp_path, (1,))
+    assert (row.lost, row.duplicated) == (0, 0), row
