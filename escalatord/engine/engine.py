@@ -36,6 +36,7 @@ from escalatord.engine.known import KnownBodies
 from escalatord.engine.lease import Lease
 from escalatord.engine.poison import Poison
 from escalatord.engine.pulse import Pulse
+from escalatord.engine.waiting import Waiting, WaitingRoom
 from escalatord.engine.written import Written
 from escalatord.errors import EscalatordError, StoreUnavailableError
 from escalatord.store.store import Store
@@ -43,10 +44,6 @@ from escalatord.store.tx import Tx
 
 T = TypeVar("T")
 
-COMMANDS_WAITING_MAX = 10_000
-BATCH_COMMANDS_MAX = 256
-BATCH_ALERTS_MAX = 512
-"""An ack, a timer or a claim waits for at most so many alerts that came before it, and one body more."""
 DUE_AT_ONCE_MAX = 200
 WATCH_QUEUE_MAX = 1_000
 IDLE_SECONDS_MAX = 5.0
@@ -66,12 +63,6 @@ class View:
     incident: Incident
     world: World
     at: datetime
-
-
-@dataclass(slots=True)
-class _Waiting:
-    command: Command | Due
-    future: "asyncio.Future[object]"
 
 
 def one_thread(name: str) -> Executor:
@@ -107,8 +98,8 @@ class Engine:
         self.known = KnownBodies()
         self._writer = thread("store-writer")
         self._reader = thread("store-reader")
-        self._waiting: deque[_Waiting] = deque()
         self._work = asyncio.Event()
+        self._waiting = WaitingRoom(self._work)
         self._told = asyncio.Event()
         self._wake_due = asyncio.Event()
         self._next_due: datetime | None = None
@@ -116,7 +107,6 @@ class Engine:
         self._poison = Poison(clock)
         self.pulse = Pulse(clock)
         self._answered: deque[tuple[str, str]] = deque(maxlen=ANSWERED_KEPT_MAX)
-        self._closing = False
         self.on_written: Callable[[Written], None] = lambda _written: None
 
     # ------------------------------------------------------------------------------------------------------- asking
@@ -298,7 +288,7 @@ class Engine:
                 self.pulse.beat("commits")
                 self._work.clear()
                 await self._idle(self._work, self._idle_seconds)
-            batch = self._next_batch()
+            batch = self._waiting.next_batch()
             now = self.clock.now()
             commands = [waiting.command for waiting in batch]
             self._told.clear()
@@ -307,7 +297,7 @@ class Engine:
             except StoreUnavailableError as error:
                 log.error("commit failed", error=str(error), commands=len(commands))  # noqa: TRY400 - a sentence says it
                 for waiting in batch:
-                    _fail(waiting.future, error)
+                    waiting.fail(error)
             else:
                 self._tell(batch, written)
             self.pulse.beat("commits")
@@ -339,17 +329,14 @@ class Engine:
 
     async def finish(self) -> None:
         """Refuse new commands, and wait until who asked before has an answer; `run_commits` must still run."""
-        last = self._queue(Due(limit=0))
-        self._closing = True
+        last = self._waiting.put(Due(limit=0))
+        self._waiting.closed = True
         with suppress(StoreUnavailableError):
             await last
 
     async def close(self) -> None:
         """Refuse new commands, let the running batch end, and let go of the threads."""
-        self._closing = True
-        for waiting in self._waiting:
-            _fail(waiting.future, StoreUnavailableError("the daemon is shutting down"))
-        self._waiting.clear()
+        self._waiting.turn_out()
         loop = asyncio.get_running_loop()
         await loop.run_in_executor(None, self._writer.shutdown)
         await loop.run_in_executor(None, self._reader.shutdown)
@@ -357,17 +344,8 @@ class Engine:
     # ------------------------------------------------------------------------------------------------------ private
 
     async def _enqueue(self, command: Command | Due) -> object:
-        if self._closing or len(self._waiting) >= COMMANDS_WAITING_MAX:
-            why = "the daemon is shutting down" if self._closing else "too many commands are waiting to be committed"
-            raise StoreUnavailableError(why)
         # a waiter that is cancelled takes only its own future with it; the command runs all the same
-        return await self._queue(command)
-
-    def _queue(self, command: Command | Due) -> "asyncio.Future[object]":
-        future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(command, future))
-        self._work.set()
-        return future
+        return await self._waiting.admit(command)
 
     async def _idle(self, event: asyncio.Event, seconds: float) -> None:
         """Wait for an event or until time has passed on our own clock, whichever is first."""
@@ -379,32 +357,21 @@ class Engine:
             woken.cancel()
             slept.cancel()
 
-    def _next_batch(self) -> list[_Waiting]:
-        """Take what waits, as far as one transaction goes; at least one command."""
-        batch: list[_Waiting] = []
-        alerts = 0
-        while self._waiting and len(batch) < BATCH_COMMANDS_MAX and alerts < BATCH_ALERTS_MAX:
-            waiting = self._waiting.popleft()
-            batch.append(waiting)
-            if isinstance(waiting.command, Ingest):
-                alerts += len(waiting.command.alerts)
-        return batch
-
-    def _tell(self, batch: Sequence[_Waiting], written: Written) -> None:
+    def _tell(self, batch: Sequence[Waiting], written: Written) -> None:
         if not self.shared:  # else other nodes may change an alert behind our back
             commands = [waiting.command for waiting in batch]
             self.known.take_in(commands, written.results, written.touched, self.clock.monotonic())
         for waiting, result in zip(batch, written.results, strict=True):
             if isinstance(result, EscalatordError):
-                _fail(waiting.future, result)
+                waiting.fail(result)
             elif not waiting.future.done():
                 waiting.future.set_result(result)
             if isinstance(result, Ingested) and isinstance(waiting.command, Ingest):
                 fresh = [item.fingerprint for item in result.accepted if item.new][-1:]
                 self._answered.extend((waiting.command.source, fingerprint) for fingerprint in fresh)
         failure = self._poison.hear(written)
-        if failure is not None and not self._closing:
-            told = self._queue(failure)
+        if failure is not None and not self._waiting.closed:
+            told = self._waiting.put(failure)
             told.add_done_callback(lambda done: done.exception())  # nobody waits; what went wrong is in the journal
         if written.next_due is not None and (self._next_due is None or written.next_due < self._next_due):
             self._next_due = written.next_due
@@ -422,8 +389,3 @@ class Engine:
         """
         if self._next_due is not None and self._next_due <= looked_at:
             self._next_due = self.clock.now() + timedelta(seconds=1)
-
-
-def _fail(future: "asyncio.Future[object]", error: Exception) -> None:
-    if not future.done():
-        future.set_exception(error)

@@ -7,7 +7,8 @@ import pytest
 
 from escalatord.clock import SystemClock
 from escalatord.engine.commands import Remark
-from escalatord.engine.engine import BATCH_COMMANDS_MAX, Engine
+from escalatord.engine.engine import Engine
+from escalatord.engine.waiting import BATCH_COMMANDS_MAX
 from escalatord.errors import StoreUnavailableError
 from escalatord.store.store import Store
 from tests.fakes.paging import the_ruleset
