@@ -36,6 +36,7 @@ policies:
     last_resort: {page: [person bo], plan: text}
 contact_plans:
   text: [{by: sms}]
+limits: {per_person: {sms: [], call: [], mail: []}}  # each page by itself: what is counted here are claims
 channels:
   sms: {provider: sim}
 people:

@@ -161,12 +161,12 @@ def test_a_start_sees_what_was_made_before(batch):
 def test_what_was_not_committed_is_not_in_force(batch, monkeypatch):
     """When the disk fails after everything was decided, nothing is muted that is not stored as such."""
 
-    def fail(work):
+    def fail(work, **how):
         def then_fail(tx):
             work(tx)
             raise StoreUnavailableError("the disk is away")
 
-        return Store.write(batch._store, then_fail)
+        return Store.write(batch._store, then_fail, **how)
 
     monkeypatch.setattr(batch._store, "write", fail)
     with pytest.raises(StoreUnavailableError):

@@ -10,7 +10,7 @@ from escalatord.core.evaluate import evaluate
 from escalatord.core.facts import parse_condition
 from escalatord.core.queries import parse_query
 from escalatord.core.rules import Clear, FactSource, Service, Unless
-from escalatord.engine import surroundings
+from escalatord.engine import surroundings, tallies
 from escalatord.engine.surroundings import Surroundings, place_of
 from tests.fakes.rulesets import ERROR, MINUTE, START, level, remembered, ruleset, threshold
 from tests.fakes.world import opened
@@ -185,7 +185,7 @@ def test_more_than_one_transaction_takes_are_looked_at_in_turn(monkeypatch):
 
 def test_groups_that_are_over_are_forgotten(monkeypatch):
     """Where nothing fires and nothing began for a window, nothing is kept."""
-    monkeypatch.setattr(surroundings, "SCOPES_SWEPT_FROM", 2)
+    monkeypatch.setattr(tallies, "SCOPES_SWEPT_FROM", 2)
     rule = threshold("r", level(ERROR, "rule_occurrences in 1h >= 5"), match="alertname=x", group_by=("n",))
     around = Surroundings(ruleset([rule]))
     for number in range(3):
