@@ -127,3 +127,14 @@ async def test_a_beat_that_nobody_waits_for_changes_nothing(tmp_path):
         assert isinstance(done, Ingested)
         world.expect_sms("ana", "Watchdog")
         await world.reply("ana", "ok")
+
+
+@pytest.mark.asyncio
+async def test_a_beat_is_never_answered_from_memory(tmp_path):
+    """Bodies of which everything is known are answered unread; a beat says something each time it comes."""
+    async with house(tmp_path) as world:
+        repeats = [await world.fire("Watchdog", severity="none") for _ in range(3)]
+        assert [done.repeatable for done in repeats] == [False] * 3
+        other = [await world.fire("DiskFull") for _ in range(2)]
+        assert [done.repeatable for done in other] == [False, True]
+        world.phones.forget()
