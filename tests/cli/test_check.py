@@ -28,7 +28,7 @@ def test_good_rules_are_called_fine_with_their_figures() -> None:
     result = run(RULES, *AT)
     assert result.exit_code == 0
     *proved, last = result.output.splitlines()
-    assert re.match(r"fine: \d+ rules, 4 policies, 13 people, 5 schedules, 2 sources in \d+ files of ", last)
+    assert re.match(r"fine: \d+ rules, 5 policies, 13 people, 5 schedules, 2 sources in \d+ files of ", last)
     assert proved[0].split("  ")[0] == "if nobody answers"
     assert sum(line.startswith("proved: ") for line in proved) == 4
 

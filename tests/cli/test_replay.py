@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from escalatord.cli.replay import period, replay
+from escalatord.cli import cli
+from escalatord.cli.replay import period
 from tests.fakes.company import company
 from tests.sim.test_replaying import FASTER, RULES, recorded
 
@@ -27,7 +28,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(folder: Path, rules: str, *options: str):
     """Return what the verb prints and exits with."""
     where = ["--storage.path", str(folder / "world.db"), "--rules", str(folder / rules)]
-    return CliRunner().invoke(replay, [*where, *(options or SINCE)])
+    return CliRunner().invoke(cli, ["replay", *where, *(options or SINCE)])
 
 
 def test_the_rules_of_then_tell_the_same_night(told: Path) -> None:
@@ -82,7 +83,7 @@ def test_programs_get_it_as_json(told: Path) -> None:
 def test_what_is_no_period_is_a_mistake_of_use(told: Path, options: tuple[str, ...], said: str) -> None:
     """Exit 2 with a sentence."""
     result = CliRunner().invoke(
-        replay, ["--storage.path", str(told / "world.db"), "--rules", str(told / "rules"), *options]
+        cli, ["replay", "--storage.path", str(told / "world.db"), "--rules", str(told / "rules"), *options]
     )
     assert result.exit_code == 2
     assert said in result.output
@@ -91,7 +92,7 @@ def test_what_is_no_period_is_a_mistake_of_use(told: Path, options: tuple[str, .
 def test_a_database_that_is_not_there_is_said_so(tmp_path: Path, told: Path) -> None:
     """Nothing is made where nothing was."""
     where = ["--storage.path", str(tmp_path / "none.db"), "--rules", str(told / "rules"), *SINCE]
-    result = CliRunner().invoke(replay, where)
+    result = CliRunner().invoke(cli, ["replay", *where])
     assert result.exit_code == 2
     assert "cannot be read" in result.output
     assert not (tmp_path / "none.db").exists()
