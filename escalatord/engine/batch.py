@@ -111,7 +111,9 @@ class Batch:
         def known(tx: Tx) -> tuple[list[AlertRecord], dict[int, Incident]]:
             since = now - timedelta(seconds=max(fresh.window_seconds, fresh.storms.window_seconds))
             records = tx.alerts_since(since, ALERTS_SURVEYED_MAX)
-            return records, tx.load({record.incident for record in records if record.incident})
+            lately = now - timedelta(seconds=fresh.storms.window_seconds)
+            wanted = {r.incident for r in records if r.incident and (r.firing or r.opened_at > lately)}
+            return records, tx.load(wanted)
 
         surveyed = fresh.needed or fresh.storms.window_seconds
         records, incidents = self._store.write(known) if surveyed else ([], {})
