@@ -94,7 +94,7 @@ def ration(waiting: Sequence[Waiting], limits: Sequence[Limit], past: Sequence[P
     free = [each.reference for each in waiting if each.due and each.standing is Standing.EXEMPT]
     counted = [each for each in waiting if each.standing is not Standing.EXEMPT]
     due = [each for each in counted if each.due]
-    if not limits or (len(due) <= room(limits, past, now) and not _merging(limits, past, now)):
+    if calm(len(due), limits, past, now):
         return Ration(alone=[*free, *(each.reference for each in due)])
     left_out = [each.reference for each in due if each.standing is Standing.REPEAT]
     carried = [each for each in counted if each.standing is not Standing.REPEAT]
@@ -110,6 +110,11 @@ def ration(waiting: Sequence[Waiting], limits: Sequence[Limit], past: Sequence[P
     if len(together) == 1:
         return Ration(alone=[*free, *together], left_out=left_out, crowded=True)
     return Ration(alone=free, together=together, left_out=left_out, crowded=True)
+
+
+def calm(count: int, limits: Sequence[Limit], past: Sequence[Past], now: datetime) -> bool:
+    """Return whether so many messages may go as they are: there is room for all, and no digest went out just now."""
+    return not limits or (count <= room(limits, past, now) and not _merging(limits, past, now))
 
 
 def over(limits: Sequence[tuple[int, float]], sent: Sequence[datetime], now: datetime) -> datetime | None:

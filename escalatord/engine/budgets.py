@@ -13,7 +13,7 @@ from escalatord.core.events import Delivery
 from escalatord.core.incident import Attempt, Cause, Incident, NoticeKind
 from escalatord.core.noise import Limit, may_bundle
 from escalatord.core.roster import ChannelKind, usable_channels
-from escalatord.core.throttle import Past, Standing, Waiting, limits_of, ration
+from escalatord.core.throttle import Past, Standing, Waiting, calm, limits_of, ration
 from escalatord.core.values import replace
 from escalatord.engine import digests
 from escalatord.engine.own_incidents import tell_of_spending
@@ -27,11 +27,13 @@ MEMBERS_MAX = 5_000
 FREE_KINDS = (ChannelKind.MAIL, ChannelKind.CHAT)
 SPENT = "spent"
 LIMITED = "limited"
+SMALLEST_COIN = 1e-6
+"""Sums of fractions are not exact; no provider counts less."""
 
 
 def rationed(unit: Unit, rows: Sequence[OutboxRow], still_wanted: StillWanted) -> list[OutboxRow]:
     """Return what of `rows` goes out now, digests made of others included; all else is put off or settled."""
-    affordable = [row for row in rows if not _too_dear(unit, row)]
+    affordable = _affordable(unit, rows)
     sent: list[OutboxRow] = []
     groups: dict[tuple[str, ChannelKind], list[OutboxRow]] = {}
     for row in affordable:
@@ -78,6 +80,8 @@ def _ration(
 ) -> list[OutboxRow]:
     limits = limits_of(unit.world.ruleset.limits, kind)
     past = past_of(unit, person, kind, limits)
+    if calm(len(rows), limits, past, unit.now):
+        return list(rows)
     found = ration(_waiting(unit, rows), limits, past, unit.now)
     if not found.crowded:
         return list(rows)
@@ -178,16 +182,27 @@ def _leave_out(unit: Unit, row: OutboxRow) -> None:
         unit.happen(unit.incident(row.incident), event)
 
 
-def _too_dear(unit: Unit, row: OutboxRow) -> bool:
-    """Past the cap of a day, let what is not critical go by a channel that costs nothing; return whether it does."""
-    spend, ruleset = unit.world.ruleset.limits.spend, unit.world.ruleset
-    spec = ruleset.channels.get(row.channel)
-    if spend is None or spec is None or not spec.cost or row.claims or row.kind is NoticeKind.DIGEST:
-        return False
-    spent = spent_today(unit)
-    if spent + spec.cost.value <= spend.per_day.value:
-        return False
-    tell_of_spending(unit, spend, spent)
+def _affordable(unit: Unit, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
+    """Return what may go by its channel as far as the cap of a day is concerned; the rest goes another way."""
+    spend, channels = unit.world.ruleset.limits.spend, unit.world.ruleset.channels
+    if spend is None:
+        return list(rows)
+    spent, kept = spent_today(unit), []
+    for row in rows:
+        spec = channels.get(row.channel)
+        cost = spec.cost.value if spec is not None and spec.cost and not row.claims else 0.0
+        if cost and spent + cost > spend.per_day.value + SMALLEST_COIN and row.kind is not NoticeKind.DIGEST:
+            tell_of_spending(unit, spend, spent)
+            if _goes_another_way(unit, row):
+                continue
+        kept.append(row)
+        spent += cost
+    return kept
+
+
+def _goes_another_way(unit: Unit, row: OutboxRow) -> bool:
+    """Let what is not critical go by a channel that costs nothing; return whether it does."""
+    ruleset = unit.world.ruleset
     incident = unit.incidents[row.incident]
     if incident.severity is Severity.CRITICAL or not _may_be_limited(unit, incident):
         return False

@@ -111,7 +111,9 @@ def _known(
     records = tx.alerts_since(since, ALERTS_SURVEYED_MAX)
     if len(records) >= ALERTS_SURVEYED_MAX:
         log.warning("too many alerts fire: some are not counted and keep nobody quiet", alerts=len(records))
-    return records, tx.load({record.incident for record in records if record.incident})
+    lately = now - timedelta(seconds=fresh.storms.window_seconds)
+    wanted = {each.incident for each in records if each.incident and (each.firing or each.opened_at > lately)}
+    return records, tx.load(wanted)
 
 
 def _open(incidents: Mapping[int, Incident]) -> dict[int, Incident]:

@@ -29,7 +29,7 @@ def belongs(unit: Unit, record: AlertRecord, verdict: Verdict, key: str) -> Plac
     """Return where an alert belongs that is in no open incident; what begins by it is counted."""
     current = unit.open_of(key)
     if current is None and verdict.cause is not Cause.EXCEPTION:
-        current = _a_moment_ago(unit, record) or _just_ended(unit, key)
+        current = _a_moment_ago(unit, record, verdict.policies[0]) or _just_ended(unit, key)
         if current is None:
             return _in_storm(unit, record, verdict, key)
     if current is not None and current.bundle is not None:
@@ -64,11 +64,11 @@ def member_of(unit: Unit, where: Place, record: AlertRecord) -> Member | None:
     return Member(group=where.group, labels=record.alert.labels, cause=cause, cause_label=label)
 
 
-def _a_moment_ago(unit: Unit, record: AlertRecord) -> Incident | None:
-    """Return the open incident that the alert has just left and comes back to."""
+def _a_moment_ago(unit: Unit, record: AlertRecord, policy: str) -> Incident | None:
+    """Return the open incident that the alert has just left and comes back to; of another policy it is not."""
     for number in (record.incident, record.before):
         known = unit.incident(number) if was_in(unit, record, number) else None
-        if known is not None and known.state is not State.RESOLVED:
+        if known is not None and known.state is not State.RESOLVED and known.policy == policy:
             return known
     return None
 
