@@ -199,7 +199,7 @@ def _acked(telling: Telling) -> str:
         undo = f" {code}U undoes." if code else ""
         return fit(["OK: you own ", *_name(telling), f"{with_you} (acked {at}).", Cut(until, whole=True), undo])
     owner = short_name(telling.names, track.owner)
-    if telling.person in track.acks:
+    if telling.person in track.acks and telling.reason is not Reason.TAKEN_OVER:
         return fit([*_name(telling), f" has enough acks at {at}: you and {owner} have it, {owner} owns it."])
     how = VIA_WORDS[track.acked_via] if track.acked_via else "web"
     verb = "was taken over by" if telling.reason is Reason.TAKEN_OVER else "was acked by"

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 import pytest
 
 from escalatord.core.values import replace
-from escalatord.engine import handlers
+from escalatord.engine import claiming, handlers
 from escalatord.engine.commands import Claim
 from escalatord.engine.handlers import Due
 from escalatord.errors import StoreUnavailableError
@@ -140,7 +140,7 @@ STALLS = {
     "somebody holds the sender's lock": lambda w, _patch: asyncio.ensure_future(hold(w.sender._claiming)),
     "claims are never answered": lambda w, patch: patch.setattr(w.engine, "submit", only_for(Claim, w.engine.submit)),
     "every lane leaks its room": lambda w, _patch: full(w),
-    "claims find nothing": put(lambda _w: handlers, "claim", lambda *_: ()),
+    "claims find nothing": put(lambda _w: claiming, "claim", lambda *_: ()),
     "the outbox seems empty": put(lambda _w: outbox, "pending", lambda *_: []),
     "nothing may be claimed": put(lambda _w: outbox, "claim", lambda *_: []),
     "attempts never end": put(lambda w: w.sender, "_attempt", never),
