@@ -100,12 +100,16 @@ def test_the_first_minutes_of_a_critical_checkout_alert(ruleset: Ruleset) -> Non
         300.0
     ]
     world = World(ruleset=ruleset, policies={})
+    seen: set[str] = set()
     for at in INSTANTS:
         assert [candidate.person for candidate in resolve(first.page, world, at, ("chat", "sms")).people] == ["ana"]
         assert [candidate.person for candidate in resolve(second.page, world, at, ("sms",)).people] == ["bo"]
-        assert {"ana", "bo", "mia"} < {
-            candidate.person for candidate in resolve(third.page, world, at, ("sms",)).people
-        }
+        found = {candidate.person for candidate in resolve(third.page, world, at, ("sms",)).people}
+        assert found >= {"ana", "bo", "mia"}
+        # of the platform only somebody who can look into the database
+        assert all("postgres" in ruleset.people[name].skills for name in found - {"ana", "bo", "mia"})
+        seen |= found
+    assert seen == {"ana", "bo", "mia", "cy", "kai"}
 
 
 def test_platform_follows_the_sun(ruleset: Ruleset) -> None:
