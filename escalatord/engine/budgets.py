@@ -13,7 +13,7 @@ from escalatord.core.events import Delivery
 from escalatord.core.incident import Attempt, Cause, Incident, NoticeKind
 from escalatord.core.noise import Limit, may_bundle
 from escalatord.core.roster import ChannelKind, usable_channels
-from escalatord.core.throttle import Past, Standing, Waiting, calm, limits_of, ration
+from escalatord.core.throttle import Past, Ration, Standing, Waiting, calm, limits_of, ration
 from escalatord.core.values import replace
 from escalatord.engine import digests
 from escalatord.engine.own_incidents import tell_of_spending
@@ -80,11 +80,13 @@ def _ration(
 ) -> list[OutboxRow]:
     limits = limits_of(unit.world.ruleset.limits, kind)
     past = past_of(unit, person, kind, limits)
-    if calm(len(rows), limits, past, unit.now):
-        return list(rows)
-    found = ration(_waiting(unit, rows), limits, past, unit.now)
-    if not found.crowded:
-        return list(rows)
+    # what was put off has others behind it that were put off too, beyond the room of this claim
+    if not any(row.result == LIMITED for row in rows):
+        if calm(len(rows), limits, past, unit.now):
+            return list(rows)
+        if not ration(_waiting(unit, rows), limits, past, unit.now).crowded:
+            return list(rows)
+    found = Ration()
     everything: Sequence[OutboxRow] = rows
     # first what is due alone: while all of it is put off, what waits already need not be read
     for until in (unit.now, None):

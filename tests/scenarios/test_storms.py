@@ -463,3 +463,19 @@ async def test_explain_says_how_much_of_each_limit_is_used(tmp_path):
         ]
         await world.pass_time(minutes=2)
         world.phones.forget()
+
+
+@pytest.mark.asyncio
+async def test_without_limits_written_a_storm_is_still_readable(tmp_path):
+    """The dam: at most ten texts in the first minute, then one a minute, and everything told within a minute."""
+    async with night(tmp_path, groups="", limits="") as world:
+        for second in range(60):
+            await at_once(world, 20, second=str(second))
+            await world.pass_time(seconds=1)
+        await world.pass_time(minutes=2)
+        at = [seconds for seconds, _kind in texts(world, "ana")]
+        assert sum(seconds < 1 for seconds in at) <= 10
+        assert len([seconds for seconds in at if seconds >= 1]) <= 3
+        for each in every(world):
+            assert (each.first_paged_at - each.opened_at).total_seconds() <= 60.1
+        world.phones.forget()
