@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError
 
+from escalatord.store.standing import Standing
 from escalatord.store.store import Store
 from escalatord.store.tx import Tx
 
@@ -93,7 +94,7 @@ class DiskStore(Store):
 
     def peek(self, work: Callable[[Tx], T]) -> T:
         """Read as somebody who looks at the database from outside."""
-        return super()._run(self._reader, work)
+        return super()._run(self._reader, work, self.database.begin_reading)
 
     def _connect(self, engine: Engine) -> Connection:
         if not self._engines:  # the writer's
@@ -104,11 +105,13 @@ class DiskStore(Store):
         if self._disk.by_statement:
             self._disk.point(named(statement))
 
-    def _run(self, connection: Connection | None, work: Callable[[Tx], T]) -> T:
+    def _run(
+        self, connection: Connection | None, work: Callable[[Tx], T], begin: Callable[[Connection], Standing]
+    ) -> T:
         disk = self._disk
         if connection is not self._writer:
             disk.point("read")
-            return super()._run(connection, work)
+            return super()._run(connection, work, begin)
         disk.point("begin")
 
         def worked(tx: Tx) -> T:
@@ -118,7 +121,7 @@ class DiskStore(Store):
             disk.write()
             return result
 
-        result = super()._run(connection, worked)
+        result = super()._run(connection, worked, begin)
         disk.point("committed")
         return result
 
