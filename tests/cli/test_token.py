@@ -82,7 +82,7 @@ def test_token_create_refuses_bad_names_and_roles(run: Run, place: list[str], ar
 
 def test_token_in_a_database_that_cannot_be_is_exit_1(run: Run) -> None:
     """An address that the store refuses is told in its words."""
-    result = run("token", "create", "ana", "--role", "viewer", "--storage.url", "postgresql://x/y")
+    result = run("token", "create", "ana", "--role", "viewer", "--storage.url", "mysql://x/y")
     assert (result.exit_code, "not supported" in result.output) == (1, True)
 
 
