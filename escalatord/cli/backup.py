@@ -34,7 +34,8 @@ BROKEN_NAMED_MAX = 10
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @options.storage_options
-def backup(file: Path, storage_url: str | None, storage_path: Path | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def backup(file: Path, storage_url: str | None, storage_path: Path | None, as_json: bool) -> None:
     """Save the whole database to FILE, beside a daemon at work.
 
     A name that ends in .gz makes a portable backup, which can be restored into either kind of database; PostgreSQL
@@ -49,13 +50,17 @@ def backup(file: Path, storage_url: str | None, storage_path: Path | None) -> No
             copied = _copy_file(Path(make_url(place).database or ""), partial)
         else:
             copied = peek(place, lambda tx: copying.save(tx.connection, partial, __version__))
-    output.say(f"Saved {_size(copied)} to {file}.")
+    if as_json:
+        output.say_json({"file": str(file), "incidents": copied.incidents, "journal_entries": copied.entries})
+    else:
+        output.say(f"Saved {_size(copied)} to {file}.")
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 @options.storage_options
-def restore(file: Path, storage_url: str | None, storage_path: Path | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def restore(file: Path, storage_url: str | None, storage_path: Path | None, as_json: bool) -> None:
     """Make the database that was saved in FILE, in an empty one, and check every chain of its journal.
 
     From a backup of SQLite into PostgreSQL this moves a site that has outgrown one process: history, numbers, links
@@ -72,16 +77,24 @@ def restore(file: Path, storage_url: str | None, storage_path: Path | None) -> N
             )
         finally:
             store.close()
-    output.say(f"Restored {_size(made[0])} into {store.database.name}.")
+    whole = "Every chain of the journal is whole."
     if broken:
         named = ", ".join(map(str, broken[:BROKEN_NAMED_MAX]))
-        raise NegativeError(f"{len(broken)} chains of the journal are not whole, as in the backup: {named}.")
-    output.say("Every chain of the journal is whole.")
+        whole = f"{len(broken)} chains of the journal are not whole, as in the backup: {named}."
+    if as_json:
+        told = {"incidents": made[0].incidents, "journal_entries": made[0].entries, "broken_chains": broken}
+        output.say_json(told)
+    else:
+        output.say(f"Restored {_size(made[0])} into {store.database.name}.")
+        output.say(whole)
+    if broken:
+        raise SystemExit(NegativeError.exit_code)
 
 
 @click.command("migrate")
 @options.storage_options
-def migrate_(storage_url: str | None, storage_path: Path | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def migrate_(storage_url: str | None, storage_path: Path | None, as_json: bool) -> None:
     """Bring the database to the schema of this release.
 
     `serve` does so by itself. Where its account may not, run this before, as one who may: first one node does it, the
@@ -100,13 +113,15 @@ def migrate_(storage_url: str | None, storage_path: Path | None) -> None:
             store.open(look_and_prepare)
         finally:
             store.close()
-    before = found[0]
-    if before is None:
-        output.say(f"Made schema {SCHEMA_VERSION} in {store.database.name}.")
+    before, name = found[0], store.database.name
+    if as_json:
+        output.say_json({"before": before, "schema": max(before or "", SCHEMA_VERSION)})
+    elif before is None:
+        output.say(f"Made schema {SCHEMA_VERSION} in {name}.")
     elif before < SCHEMA_VERSION:
-        output.say(f"Upgraded {store.database.name} from schema {before} to {SCHEMA_VERSION}.")
+        output.say(f"Upgraded {name} from schema {before} to {SCHEMA_VERSION}.")
     else:
-        output.say(f"{store.database.name} has schema {before} already.")
+        output.say(f"{name} has schema {before} already.")
 
 
 @contextmanager

@@ -1,11 +1,13 @@
 """`backup`, `restore` and `migrate`: what was saved comes back, whole or not at all, in either kind of database."""
 
+import json
 import sqlite3
 from pathlib import Path
 
 import pytest
 
 from escalatord.store.store import Store
+from escalatord.store.tables import SCHEMA_VERSION
 from tests.cli.conftest import Run
 from tests.store.samples import entry, incident
 
@@ -105,3 +107,18 @@ def test_tokens_are_made_in_a_shared_database_too(run: Run, server) -> None:
     assert made.exit_code == 0, made.output
     assert "hunter2" not in made.output
     assert run("token", "list", "--storage.url", address).output.split()[:2] == ["ana", "viewer"]
+
+
+def test_all_of_them_answer_in_json(run: Run, place: Path, tmp_path: Path) -> None:
+    """For scripts: how much there was, and which chains are broken."""
+    file, new = tmp_path / "a.gz", tmp_path / "b.db"
+    told = [
+        json.loads(run("backup", str(file), "--storage.path", str(place), "--json").stdout),
+        json.loads(run("restore", str(file), "--storage.path", str(new), "--json").stdout),
+        json.loads(run("migrate", "--storage.path", str(new), "--json").stdout),
+    ]
+    assert told == [
+        {"file": str(file), "incidents": 1, "journal_entries": 2},
+        {"incidents": 1, "journal_entries": 2, "broken_chains": []},
+        {"before": SCHEMA_VERSION, "schema": SCHEMA_VERSION},
+    ]
