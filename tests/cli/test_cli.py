@@ -46,10 +46,6 @@ def test_every_verb_explains_itself_with_an_example(run, verb: str) -> None:
     assert f"escalatord {verb}" in result.output.partition("Example:")[2]
 
 
-# verbs about the whole database say one sentence
-WHOLE = {"migrate", "backup", "restore"}
-
-
 # click keeps the help option of a command that was run on its own, as the tests of these two do
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb not in {"check", "schema"}])
 def test_short_help_is_the_same(run, verb: str) -> None:
@@ -58,7 +54,7 @@ def test_short_help_is_the_same(run, verb: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", [verb for verb in VERBS if verb not in {"serve", "demo", "token", "catalog", "check", "schema"} | WHOLE]
+    "verb", [verb for verb in VERBS if verb not in {"serve", "demo", "token", "catalog", "check", "schema"}]
 )
 def test_every_verb_that_answers_can_answer_in_json(run, verb: str) -> None:
     """Verbs that print something for reading offer `--json`."""
