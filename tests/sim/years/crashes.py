@@ -115,6 +115,7 @@ class Night:
         self._broken: BaseException | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._names: dict[int, str] = {}
+        self._heard: set[tuple[int, str]] = set()
         self._faults = Faults(life, life.chance, per_day=1.0)
         self._senders = Senders(life, per_day=1.0)
         self._observer = Observer(life, self._senders, self._faults)
@@ -167,7 +168,7 @@ class Night:
         """Bo takes the first alert by SMS, forty seconds after he hears of it."""
         name = self._names.get(message.incident, "")
         if message.kind in (NoticeKind.PAGE, NoticeKind.LAST_RESORT):
-            self.told.heard.add((name, message.person))
+            self._heard.add((message.incident, message.person))
         if (name, message.person, message.channel) == (ALERTS[0].name, TAKER, ChannelKind.SMS):
             self._do(self._insist(40.0, lambda: self._life.reply(TAKER, message.code)))
 
@@ -211,6 +212,8 @@ class Night:
 
     async def _reckon(self) -> None:
         phones = self._life.phones
+        # an incident of a dead process is known by its number alone until the next one has looked
+        self.told.heard = {(self._names.get(number, ""), person) for number, person in self._heard}
         self.told.pages = sum(len(times) for times in phones.made_at.values())
         self.told.unanswered = {n for n in phones.made_at if self._alert_of(n).whim is Whim.HANG_AFTER}
         self.told.twice = [name for name, times in phones.made_at.items() if len(times) > 1]

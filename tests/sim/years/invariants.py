@@ -71,8 +71,15 @@ class Observer:
                 raise BrokenError("I3", f"the engine itself says so: {entry.body}")
             if entry.kind == "command_failed":
                 raise BrokenError("I2", f"a command failed: {entry.body}")
+            if entry.kind in ("acknowledged", "resolved"):
+                self._just_held(entry.incident)
             if entry.kind == "opened" and entry.incident not in self.opened:
                 self.opened[entry.incident] = self.awaited[entry.incident] = self.life.clock.elapsed
+
+    def _just_held(self, number: int) -> None:
+        """Look at what waits at the very moment at which an ack (or the end) is told."""
+        incident = self.life.store.peek(lambda tx: tx.load((number,)))[number]
+        i6_nothing_unsent_on_a_held_track(incident, self.life.store.pending())
 
     def began(self, down_seconds: float) -> None:
         """Hear of a start after so long without a daemon."""

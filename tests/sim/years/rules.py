@@ -44,6 +44,7 @@ POLICIES = """
             tiers:
               - {page: [oncall first], backup: [person bo], within: WITHIN, remind: [1m], plan: usual}
               - {page: [oncall second], within: 4m, plan: safe}
+              - {page: [person WHO], within: 3m, plan: safe}
               - {page: [person ana, person bo, person dee], within: 6m, plan: ring}
             repeat: 1
           stakeholder: {when: severity >= error, tiers: [{page: [person lea], within: 20m, plan: mail}]}
@@ -143,11 +144,12 @@ class Books:
             schedules = SCHEDULES.replace("CY", who)
             if left_out:
                 schedules = schedules.replace("[dee, eve]", "[dee]")
-            policies = POLICIES.replace("WITHIN", within)
+            # Eve has a tier of her own, and is in one rule set only: pinned policies find nobody there
+            policies = POLICIES.replace("WITHIN", within).replace("WHO", "bo" if left_out else "eve")
             rules = company(place, people=_people(*left_out), schedules=schedules, policies=policies, **BOTH)
             self.paths.append(rules)
         self.sets: list[Ruleset] = [load(path, need_secrets=False).ruleset for path in self.paths]
         place = folder / "broken"
         place.mkdir()
-        broken = POLICIES.replace("WITHIN", "5m").replace("within: 4m", "wthin: 4m")
+        broken = POLICIES.replace("WITHIN", "5m").replace("WHO", "eve").replace("within: 4m", "wthin: 4m")
         self.broken = company(place, people=_people(), schedules=SCHEDULES.replace("CY", "cy"), policies=broken, **BOTH)

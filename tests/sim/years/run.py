@@ -92,6 +92,7 @@ class _Run:
         faults.humans = humans
         humans.spawn = self.spawn
         self.observer = observer = Observer(life, senders, faults)
+        senders.spawn = self.spawn
         senders.on_answer.append(observer.answered)
         life.phones.on_send = self._sending
         life.phones.say = self._say

@@ -1,8 +1,9 @@
 """Monitoring systems: conditions that fire, change and end, told until somebody answers, told again, told twice."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from escalatord.engine.commands import Ingested
 from escalatord.errors import StoreUnavailableError
@@ -29,6 +30,8 @@ CONDITIONS: tuple[Mapping[str, str], ...] = (
     {"alertname": "Rust", "service": "yard"},
     {"alertname": "Leak", "service": "shop", "category": "security"},
 )
+CAUSE = "NetDown"
+SYMPTOM = {"alertname": "SymptomA", "region": "eu", "host": "after"}
 ALWAYS_PAGE = frozenset({"BrokenCart", "NetDown", "SymptomB", "Strange", "Rust", "Leak"})
 """Conditions that nothing keeps quiet: a firing answered 2xx is in an incident."""
 EXCEPTIONS = frozenset({"Leak"})
@@ -56,6 +59,7 @@ class Senders:
     refused: int = 0
     quiet: bool = False
     on_answer: "list[object]" = field(default_factory=list)
+    spawn: Callable[[Coroutine[Any, Any, None]], None] = lambda work: work.close()
 
     async def condition(self, labels: Mapping[str, str]) -> None:
         """Let one condition come and go for ever."""
@@ -69,6 +73,8 @@ class Senders:
             condition = self._measured(labels)
             left = chance.choice(LENGTHS_SECONDS) * chance.uniform(0.3, 1.5)
             await self.tell(condition, firing=True, starts_at=starts_at)
+            if labels["alertname"] == CAUSE:
+                self.spawn(self._symptom(left))
             while left > 0:
                 wait = min(left, chance.choice(REPEAT_SECONDS) * chance.uniform(0.2, 1.0))
                 await life.clock.sleep(wait)
@@ -78,6 +84,15 @@ class Senders:
                         condition = self._measured(labels)
                     await self.tell(condition, firing=True, starts_at=starts_at)
             await self.tell(condition, firing=False, starts_at=starts_at)
+
+    async def _symptom(self, cause_seconds: float) -> None:
+        """Let what follows from the network fire a moment after it, and for a while after it is well again."""
+        life, chance = self.life, self.life.chance
+        await life.clock.sleep(chance.uniform(0.0, 20.0))
+        condition, starts_at = Condition(labels=SYMPTOM), life.clock.now()
+        await self.tell(condition, firing=True, starts_at=starts_at)
+        await life.clock.sleep(cause_seconds + chance.choice((60.0, 900.0)))
+        await self.tell(condition, firing=False, starts_at=starts_at)
 
     async def beats(self) -> None:
         """Let the watchdog of the monitoring system be heard every hour, but for an outage now and then."""
