@@ -49,6 +49,7 @@ class Hearing:
         if tx.standing.world != self._world:
             world, silences = read_again(tx, world, now)
             around.silence(silences)
+            around.keep()  # it is committed already, whatever becomes of this transaction
             self._world = tx.standing.world
         if around.needed or around.storms.window_seconds:
             self._hear(tx, world.ruleset, around, now)

@@ -9,10 +9,14 @@ from sqlalchemy import text
 from escalatord.core.alert import AlertStatus
 from escalatord.core.events import Ack, Resolve
 from escalatord.core.incident import Attempt, State, Via
+from escalatord.core.matchers import parse_matchers
+from escalatord.core.mutes import Silence
+from escalatord.core.noise import Group
+from escalatord.core.values import replace
 from escalatord.engine import arrivals, intake
 from escalatord.engine.commands import Answer, Ingest, Receipt, Remark, Unreachable
 from escalatord.engine.handlers import Due
-from escalatord.engine.wishes import AddOverride, CancelOverride
+from escalatord.engine.wishes import AddAway, AddOverride, AddSilence, CancelAway, CancelOverride, ExpireSilence
 from escalatord.errors import StoreUnavailableError
 from escalatord.store.incidents import ConflictError
 from escalatord.store.store import Store
@@ -380,9 +384,63 @@ def test_who_stands_in_is_known_at_every_node(pair):
     one.do(Unreachable(person="ana", address_key="sms", why="STOP"))
     other.do(Due(limit=0))
     assert other.batch.world.unreachable == {("ana", "sms")}
-    one.do(Unreachable(person="ana", address_key="sms", why="START", reachable=True))
+    one.do(Unreachable(person="ana", address_key="sms", why="now", reachable=True))
     other.do(Due(limit=0))
     assert other.batch.world.unreachable == frozenset()
+
+
+def test_a_silence_holds_at_every_node(pair, monkeypatch):
+    """What is muted at one node pages at none, also when the transaction in which the other heard of it failed."""
+    one, other = pair
+    now = one.store.write(lambda tx: tx.standing.now)
+    match = parse_matchers('alertname="Plain1"')
+    wish = Silence(match=match, start=now, end=now + timedelta(hours=2), why="work", by="ana")
+    (made,) = one.do(AddSilence(silence=wish, via=Via.WEB)).results
+
+    def fail(*_more):
+        raise StoreUnavailableError("the wire is cut")
+
+    monkeypatch.setattr(other.store, "_commit", fail)
+    with pytest.raises(StoreUnavailableError):
+        other.do(Due(limit=0))
+    monkeypatch.undo()
+    (taken,) = other.fire("Plain1", "Plain2").results
+    assert [each.incident > 0 for each in taken.accepted] == [False, True]
+    other.do(ExpireSilence(id=made.silence.id, by="bo", via=Via.WEB))
+    (again,) = one.fire("Plain1", host="b").results
+    assert [each.incident > 0 for each in again.accepted] == [True]
+
+
+def test_who_is_away_is_away_at_every_node(pair):
+    """An absence noted at one node is known to the next decision of the other, and so is its end."""
+    one, other = pair
+    now = one.store.write(lambda tx: tx.standing.now)
+    until = now + timedelta(hours=2)
+    one.do(AddAway(person="ana", start=now, end=until, why="dentist", by="ana", via=Via.WEB))
+    other.do(Due(limit=0))
+    assert [(each.person, each.why) for each in other.batch.world.away] == [("ana", "dentist")]
+    one.do(CancelAway(person="ana", by="ana", via=Via.WEB))
+    other.do(Due(limit=0))
+    assert other.batch.world.away == ()
+
+
+def test_a_storm_is_counted_over_all_nodes(pair):
+    """New incidents of both nodes make one storm; each is counted once, however often its alert is told of."""
+    one, other = pair
+    now = one.store.write(lambda tx: tx.standing.now)
+    groups = (Group(name="storm", by=("cluster",), window_seconds=60.0, over=6),)
+    for node in pair:
+        node.batch.swap(replace(node.batch.ruleset, groups=groups), now)
+        node.batch.survey(now)
+    for number in range(3):
+        one.fire(f"Plain{number}", cluster="eu")
+        other.fire(f"Plain{number}", cluster="eu")  # a repeat: a redundant sender
+        other.fire(f"PlainB{number}", cluster="eu")
+    assert len(states(one)) == 6
+    for number in range(5):
+        (one, other)[number % 2].fire(f"PlainC{number}", cluster="eu")
+    found = one.store.read(lambda tx: tx.list_incidents())
+    assert [(each.alerts, each.bundle is not None) for each in found] == [(5, True), *[(1, False)] * 6]
 
 
 # ----------------------------------------------------------------------------------------------- conflicts and death
