@@ -139,8 +139,13 @@ def _noted(body: Body, names: Names) -> str:
     return f"{_person(body, names)} noted{what}{_note(body, 'text')}"
 
 
+STATUSES = {"failed_permanent": "failed", "failed_temporary": "failed for now"}
+
+
 def _delivery(body: Body, names: Names) -> str:
-    return f"{_channel(body)} to {_person(body, names)}: {_words(body.get('status'))}{_note(body, 'why')}"
+    status = str(body.get("status") or "")
+    why = f" ({_words(body.get('why'))})" if body.get("why") else ""
+    return f"{_channel(body)} to {_person(body, names)}: {STATUSES.get(status, _words(status))}{why}"
 
 
 def _acknowledged(body: Body, names: Names) -> str:

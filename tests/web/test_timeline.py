@@ -75,7 +75,7 @@ def said(kind: str, **body: object) -> str:
         (
             "delivery",
             {"person": "bo", "channel": "sms", "status": "failed_permanent", "why": "busy"},
-            "sms to Bo Lindgren: failed permanent: busy",
+            "sms to Bo Lindgren: failed (busy)",
         ),
         (
             "resolved",
