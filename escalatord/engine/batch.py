@@ -230,6 +230,7 @@ class _Run:
                     keys.update(intake.keys_of(judged))
                     numbers.update(intake.numbers_of(judged))
         self._know(tx.load(numbers).values() if numbers else (), tx.load_open(keys).values() if keys else ())
+        unit.know_no_other(keys)
         if keys and unit.world.ruleset.flap is not None:
             ended = [key for key in keys if not unit.by_key.get(key)]
             unit.know_over(tx.load_over(ended), ended)

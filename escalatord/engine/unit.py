@@ -126,6 +126,11 @@ class Unit:
         number = self.by_key[key]
         return self.incident(number) if number else None
 
+    def know_no_other(self, keys: Iterable[str]) -> None:
+        """Take note that of these keys nothing is open but what is known by now: nobody has to ask again."""
+        for key in keys:
+            self.by_key.setdefault(key, 0)
+
     def over_of(self, key: str) -> Incident | None:
         """Return the incident of a key that was opened last of those that are over."""
         if key not in self.over_by_key:
