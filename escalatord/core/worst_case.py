@@ -104,6 +104,7 @@ class WorstCases:
         self._coding: list[_Coded] = []
         self._numbers: dict[_Coded, int] = {}
         self._shapes: dict[Shape, int] = {}
+        self._known_shapes: dict[int, tuple[Shape, int]] = {}
         keys = {spec.address_key for spec in self.ruleset.channels.values()} - {""}
         reached_by = {person.id: _kind(person, keys) for person in self.ruleset.people.values()}
         self._kinds = list(dict.fromkeys(sorted(reached_by.values(), key=lambda kind: sorted(kind.addresses))))
@@ -170,6 +171,13 @@ class WorstCases:
             found.append(() if any(self._kinds[self._kind_of[one]].addresses for one in before) else people)
         return tuple(found)
 
+    def _number_of(self, shape: Shape) -> int:
+        """Return the number of a shape; hashing all of it costs more than the rest, so the very object is known too."""
+        known = self._known_shapes.get(id(shape))
+        if known is None:
+            known = self._known_shapes[id(shape)] = (shape, self._shapes.setdefault(shape, len(self._shapes)))
+        return known[1]
+
     def _coded(self, shape: Shape, stages: Stages) -> "tuple[int, tuple[str, ...]]":
         """Return the number of a climb without its names, and the names in the order of theirs."""
         numbers: dict[str, int] = {}
@@ -178,7 +186,7 @@ class WorstCases:
         )
         sizes = tuple([(after, tuple(map(len, lists))) for after, lists in stages])
         kinds = tuple([self._kind_of[name] for name in numbers])
-        coded = _Coded(self._shapes.setdefault(shape, len(self._shapes)), sizes, who, kinds)
+        coded = _Coded(self._number_of(shape), sizes, who, kinds)
         number = self._numbers.setdefault(coded, len(self._coding))
         if number == len(self._coding):
             self._coding.append(coded)
@@ -230,6 +238,9 @@ def _kind(person: Person, keys: Collection[str]) -> _Kind:
 def _turns(track: TrackPolicy, people: Pieces[Constellation]) -> Iterator[Pieces[Constellation]]:
     """Yield who is there with each of the people of choosing tiers first, in turn; once where no tier chooses."""
     choosing = [2 * number + beside for number, tier in enumerate(track.tiers) if tier.prefer for beside in (0, 1)]
+    if not choosing:
+        yield people
+        return
     most = max((len(who[place]) for _, who in people for place in choosing), default=1)
 
     def turned(who: Constellation, turn: int) -> Constellation:
