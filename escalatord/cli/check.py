@@ -64,13 +64,21 @@ def check(path: Path, style: str, at: str | None, *, strict: bool, quiet: bool, 
 
 @click.command()
 @click.option("--tests", "of_tests", is_flag=True, help="That of the tests beside the rules (*.test.yaml).")
-def schema(*, of_tests: bool) -> None:
+@click.option("--pages", type=click.Path(path_type=Path), metavar="DIR", help="Write it as pages to read, into DIR.")
+def schema(*, of_tests: bool, pages: Path | None) -> None:
     """Print the JSON Schema of a rules file, for completion and checks in an editor."""
     if of_tests:
         from escalatord.sim.cases import json_schema  # noqa: PLC0415 - the simulator is not paid for by the rules
     else:
         from escalatord.config.schema import json_schema  # noqa: PLC0415 - pydantic is not paid for by --help
-    click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+    if pages is None:
+        click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+        return
+    from escalatord.config import reference  # noqa: PLC0415 - as above
+
+    pages.mkdir(parents=True, exist_ok=True)
+    for name, text in reference.pages(json_schema()).items():
+        (pages / name).write_text(text, encoding="utf-8")
 
 
 def examine(path: Path, now: datetime, *, without_secrets: bool = False) -> Examined:
