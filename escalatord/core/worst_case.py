@@ -104,7 +104,6 @@ class WorstCases:
         self._coding: list[_Coded] = []
         self._numbers: dict[_Coded, int] = {}
         self._shapes: dict[Shape, int] = {}
-        self._known_shapes: dict[int, tuple[Shape, int]] = {}
         keys = {spec.address_key for spec in self.ruleset.channels.values()} - {""}
         reached_by = {person.id: _kind(person, keys) for person in self.ruleset.people.values()}
         self._kinds = list(dict.fromkeys(sorted(reached_by.values(), key=lambda kind: sorted(kind.addresses))))
@@ -138,12 +137,13 @@ class WorstCases:
     ) -> Iterator[WorstCase]:
         policy, track, severities = about
         different: dict[int, tuple[tuple[str, ...], datetime]] = {}
+        ladder = self._shapes.setdefault(shape, len(self._shapes))  # once: to hash all of it is dear
         for turn in _turns(track, people):
-            still = {self._coded(shape, ((0.0, each),))[0] for each in {who for _, who in turn}}
+            still = {self._coded(ladder, ((0.0, each),))[0] for each in {who for _, who in turn}}
             entries = {seconds for number in still for seconds in self._climb(shape, number, NOTHING_DEAD).entries}
             delays = sorted(seconds for seconds in entries if seconds)[:DELAYS_MAX]
             for at, stages in _openings(turn, (0.0, *delays)):
-                number, names = self._coded(shape, stages)
+                number, names = self._coded(ladder, stages)
                 different.setdefault(number, (names, at))
         for outage in (NOTHING_DEAD, *self.outages):
             climbs = [
@@ -171,14 +171,7 @@ class WorstCases:
             found.append(() if any(self._kinds[self._kind_of[one]].addresses for one in before) else people)
         return tuple(found)
 
-    def _number_of(self, shape: Shape) -> int:
-        """Return the number of a shape; hashing all of it costs more than the rest, so the very object is known too."""
-        known = self._known_shapes.get(id(shape))
-        if known is None:
-            known = self._known_shapes[id(shape)] = (shape, self._shapes.setdefault(shape, len(self._shapes)))
-        return known[1]
-
-    def _coded(self, shape: Shape, stages: Stages) -> "tuple[int, tuple[str, ...]]":
+    def _coded(self, shape: int, stages: Stages) -> "tuple[int, tuple[str, ...]]":
         """Return the number of a climb without its names, and the names in the order of theirs."""
         numbers: dict[str, int] = {}
         who = tuple(
@@ -186,7 +179,7 @@ class WorstCases:
         )
         sizes = tuple([(after, tuple(map(len, lists))) for after, lists in stages])
         kinds = tuple([self._kind_of[name] for name in numbers])
-        coded = _Coded(self._number_of(shape), sizes, who, kinds)
+        coded = _Coded(shape, sizes, who, kinds)
         number = self._numbers.setdefault(coded, len(self._coding))
         if number == len(self._coding):
             self._coding.append(coded)
