@@ -147,16 +147,17 @@ class Batch:
         run.look_around()
         self._pin(tx, unit)
         seq = unit.flush()
-        self.moving |= unit.changed.keys()  # before the commit: see Engine.unsettled
+        alike = unit.alike
+        self.moving |= unit.changed.keys() | alike.keys()  # before the commit: see Engine.unsettled
         deadlines = [incident.next_due_at for incident in unit.changed.values()]
         deadlines += [unit.alerts[key].due_at for key in unit.changed_alerts]
         for number, name in unit.broken:
             log.error("invariant violated", incident=number, invariant=name)
         written = Written(
             results=tuple(results),
-            changed=tuple(unit.changed),
+            changed=(*unit.changed, *alike),
             touched=tuple(unit.changed_alerts),
-            entries=tuple(unit.journal),
+            entries=(*unit.journal, *(entry for one in alike.values() for entry in one.opening.entries)),
             seq=seq,
             outbox=bool(unit.outbox),
             retries=tuple(unit.retries),

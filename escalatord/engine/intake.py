@@ -13,7 +13,7 @@ from escalatord.core.alert import Alert, AlertStatus
 from escalatord.core.evaluate import evaluate
 from escalatord.core.events import AlertSettled
 from escalatord.core.grouping import AdmissionKind, admit, incident_key
-from escalatord.core.incident import Cause, Incident, State
+from escalatord.core.incident import Cause, Incident, Reason, State
 from escalatord.core.mutes import SuppressedBy
 from escalatord.core.rules import AlertRecord, Verdict
 from escalatord.core.ruleset import Ruleset
@@ -293,20 +293,25 @@ def _page(unit: Unit, item: Judged, record: AlertRecord, current: Incident | Non
     opens = current is None
     number = unit.next_number() if current is None else current.number
     previous = record.severity if current is not None and record.incident == number else None
-    told = Told(number=number, key=where.key, severity=verdict.severity, previous=previous)
-    event = replace(
-        fired(unit.world.ruleset, item.alert, verdict, told, record.suppressed),
-        again=not opens and was_in(unit, record, number),
-        member=member_of(unit, where, record),
-    )
-    outcome = unit.happen(current, event, {policy.hash: policy for policy in event.policies})
+    told = Told(number, where.key, verdict.severity, previous)
     place = (record.alert.source, record.alert.fingerprint)
-    record = replace(record, incident=number, severity=verdict.severity)
-    unit.put(unit.alerts, place, record)
+    paged = replace(record, incident=number, severity=verdict.severity)
+    if opens and where.group is None and unit.open_like(told, item.alert, verdict, record.suppressed):
+        reason = Reason.OPENED
+    else:
+        event = replace(
+            fired(unit.world.ruleset, item.alert, verdict, told, record.suppressed),
+            again=not opens and was_in(unit, record, number),
+            member=member_of(unit, where, record),
+        )
+        reason = unit.happen(current, event, {policy.hash: policy for policy in event.policies}).reason
+    unit.put(unit.alerts, place, paged)
     unit.put(unit.changed_alerts, place, verdict)
-    if outcome.incident is not None:
-        unit.around.paged(record, outcome.incident)
-    return _accepted(item, number, new=opens or previous is None, changed=True, reason=outcome.reason.value)
+    if unit.around.cause_names:
+        current = unit.incident(number)
+        assert current is not None  # noqa: S101 - it has just been told
+        unit.around.paged(paged, current)
+    return _accepted(item, number, new=opens or previous is None, changed=True, reason=reason.value)
 
 
 def _reaches(verdict: Verdict, current: Incident | None) -> bool:
