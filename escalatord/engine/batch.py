@@ -1,6 +1,7 @@
 """One transaction for many commands; runs in the store's writer thread."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
@@ -148,6 +149,7 @@ class Batch:
         self._pin(tx, unit)
         seq = unit.flush()
         alike = unit.alike
+        openings = Counter(one.opening for one in alike.values())
         self.moving |= unit.changed.keys() | alike.keys()  # before the commit: see Engine.unsettled
         deadlines = [incident.next_due_at for incident in unit.changed.values()]
         deadlines += [unit.alerts[key].due_at for key in unit.changed_alerts]
@@ -157,7 +159,8 @@ class Batch:
             results=tuple(results),
             changed=(*unit.changed, *alike),
             touched=tuple(unit.changed_alerts),
-            entries=(*unit.journal, *(entry for one in alike.values() for entry in one.opening.entries)),
+            entries=tuple(unit.journal),
+            alike=tuple((opening.entries, times) for opening, times in openings.items()),
             seq=seq,
             outbox=bool(unit.outbox),
             retries=tuple(unit.retries),

@@ -5,9 +5,8 @@ incidents of all keys are read at once and the steps are taken in order.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from escalatord.core.alert import Alert, AlertStatus
 from escalatord.core.evaluate import evaluate
@@ -36,8 +35,7 @@ AFTER_TROUBLE = timedelta(minutes=5)
 """When an alert whose rules raised is judged again: what they wanted of it must not be forgotten."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class Judged(NamedTuple):
     """One alert, admitted and judged, not yet acted upon.
 
     `record` is None for the resolve of something never seen; `verdict` None = there is nothing to judge; `key` is that
@@ -181,7 +179,9 @@ def _evaluated(unit: Unit, record: AlertRecord, kind: AdmissionKind) -> Judged:
     verdict = evaluate(unit.world.ruleset, record, unit.now, around)
     last = record.suppressed
     newly_muted = verdict.suppressed is not None and (last is None or last.ended_at is not None)
-    record = replace(record, held=verdict.held, due_at=verdict.next_at, suppressed=_mute_of(unit, record, verdict))
+    muted = _mute_of(unit, record, verdict)
+    if (verdict.held, verdict.next_at, muted) != (record.held, record.due_at, last):
+        record = replace(record, held=verdict.held, due_at=verdict.next_at, suppressed=muted)
     remember(unit, record, verdict)
     if around.needed:
         around.judged(record, verdict)
@@ -262,7 +262,7 @@ def settle(unit: Unit, record: AlertRecord, why: str = "", muted_by: str = "") -
 
 def _fire(unit: Unit, item: Judged, record: AlertRecord) -> Accepted:
     if item.key and item.version != unit.around.version:  # a cause began or ended since it was judged
-        item = replace(_known_key(unit, _evaluated(unit, record, AdmissionKind.UPDATED)), kind=item.kind)
+        item = _known_key(unit, _evaluated(unit, record, AdmissionKind.UPDATED))._replace(kind=item.kind)
         record = item.record or record
     verdict = item.verdict
     current = unit.incident(record.incident) if record.incident else None
@@ -337,7 +337,7 @@ def _go_on(unit: Unit, item: Judged, record: AlertRecord) -> Accepted:
     remember(unit, record, verdict)
     if verdict is not None and unit.around.needed:
         unit.around.judged(record, verdict)
-    return _fire(unit, replace(item, verdict=verdict, version=unit.around.version), record)
+    return _fire(unit, item._replace(verdict=verdict, version=unit.around.version), record)
 
 
 def _below(unit: Unit, item: Judged, record: AlertRecord, current: Incident | None) -> Accepted:

@@ -24,7 +24,7 @@ from escalatord.store.rows import JournalEntry, OutboxRow
 
 Kind: TypeAlias = tuple[object, ...]
 """All that decides how an incident opens, beside the world."""
-TOLD_BY_THE_ALERT = frozenset({"number", "key", "fingerprint", "title", "summary", "links", "truncated", "why"})
+TOLD_BY_THE_ALERT = frozenset({"number", "key", "fingerprint", "title", "summary", "links", "why"})
 
 
 class Opening:
@@ -95,15 +95,15 @@ class Openings:
             title=alert.title,
             summary=alert.summary,
             links=links_of(ruleset, alert, verdict),
-            truncated=alert.truncated,
             why=why,
         )
 
 
-def kind_of(source: str, verdict: Verdict) -> Kind:
-    """Return all that decides how an alert of `source` opens an incident of its own."""
+def kind_of(alert: Alert, verdict: Verdict) -> Kind:
+    """Return all that decides how an alert opens an incident of its own, but for its words."""
     return (
-        source,
+        alert.source,
+        alert.truncated,
         verdict.service,
         verdict.severity,
         verdict.cause,
@@ -124,6 +124,7 @@ def kind_of_event(event: AlertFired, ruleset: Ruleset) -> Kind | None:
         return None
     return (
         event.source,
+        event.truncated,
         event.service,
         event.severity,
         event.cause,

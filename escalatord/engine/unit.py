@@ -206,7 +206,7 @@ class Unit:
 
     def open_like(self, place: Told, alert: Alert, verdict: Verdict, muted: SuppressedBy | None) -> bool:
         """Open an incident as one of its kind was opened in this transaction; False when none was."""
-        opening = self._openings.like(kind_of(alert.source, verdict), self.world)
+        opening = self._openings.like(kind_of(alert, verdict), self.world)
         if opening is None:
             return False
         words = self._openings.words(self.world.ruleset, alert, verdict, place, muted)

@@ -1,8 +1,8 @@
 """Rows of incidents that opened alike: written down once, with marks in place of what the alert says, then filled in.
 
 In a storm hundreds of incidents open in one transaction and differ in a few words. Encoding each of them from objects
-costs several times what filling in a text does. What is filled in is, octet for octet, what `incidents`, `journal` and
-`outbox` would have written; a property test holds the two side by side.
+costs several times what filling in a text does. What is filled in reads back as what `incidents` and `outbox` would
+have written, and is what `journal` would have, octet for octet; a property test holds the two side by side.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,10 +18,9 @@ from escalatord.store.rows import JournalEntry, OutboxRow
 from escalatord.store.sql import Row
 
 OPENED = "opened"
-MARK_NUMBER, MARK_TRUNCATED = "number", "truncated"
-MARK_KEY, MARK_TITLE, MARK_SUMMARY, MARK_LINKS = "key", "title", "summary", "links"
+MARK_NUMBER, MARK_KEY, MARK_TITLE, MARK_SUMMARY, MARK_LINKS = "number", "key", "title", "summary", "links"
 MARK_FINGERPRINT, MARK_WHY = "fingerprint", "why"
-BODY_MARKS = (MARK_NUMBER, MARK_TRUNCATED, MARK_KEY, MARK_TITLE, MARK_SUMMARY, MARK_LINKS)
+BODY_MARKS = (MARK_NUMBER, MARK_KEY, MARK_TITLE, MARK_SUMMARY, MARK_LINKS)
 ENTRY_MARKS = (MARK_FINGERPRINT, MARK_TITLE, MARK_WHY)
 
 
@@ -37,19 +36,16 @@ class Words(NamedTuple):
     title: str
     summary: str
     links: Mapping[str, str]
-    truncated: int
     why: Mapping[str, object]
 
 
-_FIRST, _SECOND = 2**62 - 57, 2**62 - 87
 MARKED = Words(
-    number=_FIRST,
+    number=2**62 - 57,
     key="<4f7e key c05d>",
     fingerprint="<4f7e fingerprint c05d>",
     title="<4f7e title c05d>",
     summary="<4f7e summary c05d>",
     links={"<4f7e links c05d>": ""},
-    truncated=_SECOND,
     why={"<4f7e why c05d>": ""},
 )
 """Words that no alert says, in the places where words go."""
@@ -91,7 +87,6 @@ class Form:
             MARK_TITLE: _json(words.title),
             MARK_SUMMARY: _json(words.summary),
             MARK_LINKS: _json(words.links),
-            MARK_TRUNCATED: words.truncated,
         }
         entries: list[Row] = []
         end = ""
@@ -146,7 +141,6 @@ def filled_in(incident: Incident, words: Words) -> Incident:
         title=words.title,
         summary=words.summary,
         links=words.links,
-        truncated=words.truncated,
         tracks=tuple([_renamed(track, before, after) for track in incident.tracks]),
     )
 

@@ -13,6 +13,7 @@ from escalatord.core.alert import Alert, AlertStatus
 from escalatord.core.ruleset import Ruleset
 from escalatord.engine.batch import Batch
 from escalatord.engine.commands import Ingest, Ingested, PeopleGone
+from escalatord.engine.ledger import Ledger
 from escalatord.store.store import Store
 from tests.bench.rules import rules
 
@@ -85,11 +86,20 @@ def test_one_transaction_for_all_is_one_for_each(tmp_path: Path, ruleset: Rulese
 
 def test_what_a_transaction_says_counts_those_that_opened_alike(tmp_path: Path, ruleset: Ruleset):
     """Whoever watches hears of each incident, and the figures of each entry."""
-    with a_batch(tmp_path / "all.db", ruleset) as (_store, batch):
+    with a_batch(tmp_path / "all.db", ruleset) as (store, batch):
         written = batch.commit([told(range(6))], NOW)
+        kept = store.read(lambda tx: tx.journal_after(0, 100))
     assert sorted(written.changed) == [1, 2, 3, 4, 5, 6]
-    kinds = [entry.kind for entry in written.entries]
-    assert (kinds.count("opened"), kinds.count("tier_entered")) == (6, 6)
+    together, alone = Ledger(), Ledger()
+    for entry in written.entries:
+        together.add(entry)
+    for entries, times in written.alike:
+        for entry in entries:
+            together.add(entry, times)
+    for row in kept:
+        alone.apply(row)
+    assert together.snapshot() == alone.snapshot()
+    assert together.counters()["incidents_opened", ("paged", "error", "threshold")] == 6
     assert written.outbox
     assert written.next_due is not None
 
