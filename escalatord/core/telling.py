@@ -5,10 +5,10 @@ a channel. Alert content (title, summary, service, links) is hostile: it leaves 
 characters, and never for a confidential case.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TypeAlias
 
 from escalatord.core.alert import Severity
 from escalatord.core.bundle import place_of
@@ -18,6 +18,7 @@ from escalatord.core.gsm7 import one_line
 from escalatord.core.hours import held_until
 from escalatord.core.incident import Cause, Incident, NoticeKind, Reason, State, TimerKind, Track, TrackState, Via
 from escalatord.core.milestones import is_past_due, watched_track
+from escalatord.core.notice import Notice
 from escalatord.core.policy import Policy
 from escalatord.core.quorum import needed
 from escalatord.core.ruleset import World
@@ -29,6 +30,7 @@ NAME_CHARACTERS_MAX = 20
 NAMES_SHOWN_MAX = 2
 HOURS_SHOWN_MAX = 100
 HOUR_SECONDS = 3600.0
+Foresee: TypeAlias = Callable[[Incident, World, datetime, str], Rung | None]
 ROUNDING_SECONDS = ((600, 60), (60, 15))
 """From how many seconds on a duration is rounded to how many."""
 
@@ -50,45 +52,6 @@ VIA_WORDS: dict[Via, str] = {
     Via.SOURCE: "monitoring",
     Via.CLOCK: "clock",
 }
-
-
-class Notice(Protocol):
-    """The fields that an effect `Notify` and an outbox row share: what to tell whom."""
-
-    @property
-    def kind(self) -> NoticeKind:
-        """Return what it says."""
-        ...
-
-    @property
-    def track(self) -> str:
-        """Return the track it is about."""
-        ...
-
-    @property
-    def tier(self) -> int:
-        """Return the tier of that track, from 1."""
-        ...
-
-    @property
-    def person(self) -> str:
-        """Return whom it is for, "" = a room."""
-        ...
-
-    @property
-    def reason(self) -> Reason:
-        """Return why it is sent."""
-        ...
-
-    @property
-    def actor(self) -> str:
-        """Return who brought it about."""
-        ...
-
-    @property
-    def late(self) -> bool:
-        """Return whether it is later than it should be."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,8 +104,15 @@ class Words:
     speech: tuple[str, ...] = ()
 
 
-def tell(notice: Notice, incident: Incident, world: World, now: datetime, handles: Handles | None = None) -> Telling:
-    """Return what `notice` has to tell its reader at `now`, looked up in `world`.
+def tell(
+    notice: Notice,
+    incident: Incident,
+    world: World,
+    now: datetime,
+    handles: Handles | None = None,
+    foresee: Foresee = next_tier,
+) -> Telling:
+    """Return what `notice` has to tell its reader at `now`, looked up in `world`; `foresee` says who follows.
 
     A policy or person that is gone leaves its facts out; a message is never stopped for want of a detail.
     """
@@ -150,7 +120,7 @@ def tell(notice: Notice, incident: Incident, world: World, now: datetime, handle
     policy = world.policies.get(track.policy)
     reader = world.ruleset.people.get(notice.person)
     foreseeable = incident.state is not State.RESOLVED and all(t.policy in world.policies for t in incident.tracks)
-    rung = next_tier(incident, world, now, track.name) if foreseeable else None
+    rung = foresee(incident, world, now, track.name) if foreseeable else None
     clock = policy.compliance if policy else None
     return Telling(
         incident=incident,

@@ -113,7 +113,8 @@ class Batch:
                 return joined([self.commit((command,), now) for command in commands], now)
             else:
                 # only now: what was not committed is not in force
-                self.world = replace(world, policies=self.world.policies)
+                kept = world.policies is self.world.policies
+                self.world = world if kept else replace(world, policies=self.world.policies)
                 return written
         raise AssertionError("unreachable")
 
@@ -175,7 +176,8 @@ class Batch:
             at=now,
         )
         counted = self._counts.now(unit.journal) if unit.counts is not None else {}
-        return written, replace(unit.world, paged=counted)
+        # the same object for as long as nothing changed: what is foreseen in a world is remembered by it
+        return written, unit.world if counted == unit.world.paged else replace(unit.world, paged=counted)
 
     def _pin(self, tx: Tx, unit: Unit) -> None:
         """Store the policies that new incidents are pinned to, once each."""

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 from escalatord.core.alert import Alert
+from escalatord.core.alike import Said, filled_in
 from escalatord.core.events import AlertFired
 from escalatord.core.incident import Incident, Via
 from escalatord.core.invariants import violations
@@ -19,7 +20,7 @@ from escalatord.core.rules import RuleReason, Verdict
 from escalatord.core.ruleset import Ruleset, World
 from escalatord.core.values import replace
 from escalatord.engine.fired import Told, links_of, why_of
-from escalatord.store.forms import Form, Words, filled_in, form_of, told
+from escalatord.store.forms import Form, form_of, told
 from escalatord.store.rows import JournalEntry, OutboxRow
 
 Kind: TypeAlias = tuple[object, ...]
@@ -40,7 +41,7 @@ class Opening:
         """Return the form of those that open alike; None when none can be made, or this one is not sound itself."""
         return None if violations(self.incident) else form_of(self.incident, self.rows, self.entries)
 
-    def by(self, words: Words) -> "Opening":
+    def by(self, words: Said) -> "Opening":
         """Return what opening would have come to by these words."""
         number, before = words.number, f"i{self.incident.number}-"
         rows = [
@@ -54,7 +55,7 @@ class Alike(NamedTuple):
     """An incident that opened like another one, and its words."""
 
     opening: Opening
-    words: Words
+    words: Said
 
 
 class Openings:
@@ -79,7 +80,7 @@ class Openings:
         self._world = world
         self._known[kind] = opening
 
-    def words(self, ruleset: Ruleset, alert: Alert, verdict: Verdict, place: Told, muted: SuppressedBy | None) -> Words:
+    def words(self, ruleset: Ruleset, alert: Alert, verdict: Verdict, place: Told, muted: SuppressedBy | None) -> Said:
         """Return what an alert says to the incident that it opens; equal reasons are one object."""
         if muted is not None:
             why = why_of(ruleset, verdict, muted)
@@ -88,7 +89,7 @@ class Openings:
         else:
             why = why_of(ruleset, verdict, None)
             self._why = (verdict.reasons, why)
-        return Words(
+        return Said(
             number=place.number,
             key=place.key,
             fingerprint=alert.fingerprint,

@@ -7,6 +7,7 @@ that, a plain text with what is known goes out. A confidential case is never tol
 from dataclasses import dataclass
 from datetime import datetime
 
+from escalatord.core.forecast import Forecaster
 from escalatord.core.gsm7 import to_gsm7
 from escalatord.core.incident import Incident, TimerKind
 from escalatord.core.roster import ChannelKind, ChannelSpec
@@ -55,64 +56,66 @@ def worded_by(claimed: Claimed, spec: ChannelSpec, world: World) -> str:
     return "" if template is not None and row.kind not in template.notices else name
 
 
-def render(
-    claimed: Claimed,
-    spec: ChannelSpec,
-    world: World,
-    now: datetime,
-    external_url: str,
-    alert: AlertRecord | None = None,
-) -> tuple[Message, Fallback | None]:
-    """Return the message for a row, and what its words had to fall back from (None = nothing).
+class Renderer:
+    """Makes messages whose links lead to `external_url`."""
 
-    `alert` is the worst one of the incident, for templates; None = not known.
-    """
-    row, incident = claimed.row, claimed.incident
-    link = f"{external_url}/a/{claimed.link_token}" if claimed.link_token else ""
-    number = right_number(claimed.link_token) if link and spec.kind in MATCHED_KINDS else 0
-    handles = Handles(code=claimed.code, link=link, number=number)
-    person = world.ruleset.people.get(row.person)
-    language = LANGUAGE_DEFAULT
-    fallback = None
-    try:
-        words = None
-        name = worded_by(claimed, spec, world)
-        if claimed.also:
-            items = [Item(kind=told.row.kind, incident=told.incident) for told in claimed.also]
-            words = digest_words(items, handles, spec.kind)
-        elif name:
-            telling = tell(row, incident, world, now, handles)
-            words, language, fallback = _by_template(name, spec.kind, world, telling, alert)
-        words = words or compose(tell(row, incident, world, now, handles), spec.kind)
-    except WRONG as error:
-        words, fallback = plain_words(incident, handles), Fallback(template="", why=type(error).__name__)
-    message = Message(
-        reference=row.reference,
-        kind=row.kind,
-        incident=incident.number,
-        incident_label=incident.label,
-        severity=incident.severity,
-        person=row.person,
-        person_name=person.name if person else row.person,
-        address=person.addresses.get(spec.address_key, "") if person else "",
-        title=words.title,
-        text=words.text,
-        speech=words.speech,
-        language=language,
-        code=claimed.code,
-        # a text is found again by the link in it; one that does not show it is not to be looked for by it
-        link=link if spec.kind is not ChannelKind.SMS or link in words.text else "",
-        number=number,
-        thread=claimed.thread,
-        epoch=row.epoch,
-        track=row.track,
-        confidential=incident.confidential,
-        validity_seconds=_validity_seconds(incident, row.track, now),
-        facts={} if incident.confidential else facts_of(incident),
-        provider_id=row.provider_id,
-        since=row.due_at,
-    )
-    return message, fallback
+    def __init__(self, external_url: str) -> None:
+        self._external_url = external_url.rstrip("/")
+        self._foresee = Forecaster().next_tier
+
+    def render(
+        self, claimed: Claimed, spec: ChannelSpec, world: World, now: datetime, alert: AlertRecord | None = None
+    ) -> tuple[Message, Fallback | None]:
+        """Return the message for a row, and what its words had to fall back from (None = nothing).
+
+        `alert` is the worst one of the incident, for templates; None = not known.
+        """
+        row, incident = claimed.row, claimed.incident
+        link = f"{self._external_url}/a/{claimed.link_token}" if claimed.link_token else ""
+        number = right_number(claimed.link_token) if link and spec.kind in MATCHED_KINDS else 0
+        handles = Handles(code=claimed.code, link=link, number=number)
+        person = world.ruleset.people.get(row.person)
+        language = LANGUAGE_DEFAULT
+        fallback = None
+        try:
+            words = None
+            name = worded_by(claimed, spec, world)
+            if claimed.also:
+                items = [Item(kind=told.row.kind, incident=told.incident) for told in claimed.also]
+                words = digest_words(items, handles, spec.kind)
+            elif name:
+                telling = tell(row, incident, world, now, handles, self._foresee)
+                words, language, fallback = _by_template(name, spec.kind, world, telling, alert)
+            words = words or compose(tell(row, incident, world, now, handles, self._foresee), spec.kind)
+        except WRONG as error:
+            words, fallback = plain_words(incident, handles), Fallback(template="", why=type(error).__name__)
+        message = Message(
+            reference=row.reference,
+            kind=row.kind,
+            incident=incident.number,
+            incident_label=incident.label,
+            severity=incident.severity,
+            person=row.person,
+            person_name=person.name if person else row.person,
+            address=person.addresses.get(spec.address_key, "") if person else "",
+            title=words.title,
+            text=words.text,
+            speech=words.speech,
+            language=language,
+            code=claimed.code,
+            # a text is found again by the link in it; one that does not show it is not to be looked for by it
+            link=link if spec.kind is not ChannelKind.SMS or link in words.text else "",
+            number=number,
+            thread=claimed.thread,
+            epoch=row.epoch,
+            track=row.track,
+            confidential=incident.confidential,
+            validity_seconds=_validity_seconds(incident, row.track, now),
+            facts={} if incident.confidential else facts_of(incident),
+            provider_id=row.provider_id,
+            since=row.due_at,
+        )
+        return message, fallback
 
 
 def _by_template(

@@ -33,7 +33,7 @@ from escalatord.notify.channel import Channel, Message, Receipt
 from escalatord.notify.fallbacks import Fallbacks
 from escalatord.notify.health import Health
 from escalatord.notify.last_look import Flight, LastLooks
-from escalatord.notify.render import render, worded_by
+from escalatord.notify.render import Renderer, worded_by
 from escalatord.store.rows import OutboxRow
 
 LOOKUP_SECONDS = 3.0
@@ -113,7 +113,7 @@ class Sender:
         self._engine = engine
         self._clock = clock
         self._figures = figures
-        self._external_url = external_url.rstrip("/")
+        self._renderer = Renderer(external_url)
         self._health = Health()
         self._fallbacks = Fallbacks(engine, figures.template_fell_back)
         self._lanes: dict[str, _Lane] = {}
@@ -330,7 +330,7 @@ class Sender:
         """Return the message of a row. Its incident is as it was when claimed, a moment ago: the last look before."""
         world = self._engine.world
         alert = await self._worst_alert(item) if worded_by(item, lane.spec, world) else None
-        message, fallback = render(item, lane.spec, world, now, self._external_url, alert)
+        message, fallback = self._renderer.render(item, lane.spec, world, now, alert)
         if fallback is not None:
             self._fallbacks.note(fallback, item.row.reference, now)
         return message

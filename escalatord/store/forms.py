@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from pydantic_core import to_json
 
-from escalatord.core.incident import Incident, Page, StepProgress, Track
+from escalatord.core.alike import Said, filled_in
+from escalatord.core.incident import Incident
 from escalatord.core.values import replace
 from escalatord.store import incidents, journal, outbox
 from escalatord.store.rows import JournalEntry, OutboxRow
@@ -24,22 +25,7 @@ BODY_MARKS = (MARK_NUMBER, MARK_KEY, MARK_TITLE, MARK_SUMMARY, MARK_LINKS)
 ENTRY_MARKS = (MARK_FINGERPRINT, MARK_TITLE, MARK_WHY)
 
 
-class Words(NamedTuple):
-    """What an alert says to the incident that it opens, and nothing is decided by.
-
-    `why` holds JSON values; texts that are the same object are written down once.
-    """
-
-    number: int
-    key: str
-    fingerprint: str
-    title: str
-    summary: str
-    links: Mapping[str, str]
-    why: Mapping[str, object]
-
-
-MARKED = Words(
+MARKED = Said(
     number=2**62 - 57,
     key="<4f7e key c05d>",
     fingerprint="<4f7e fingerprint c05d>",
@@ -48,7 +34,7 @@ MARKED = Words(
     links={"<4f7e links c05d>": ""},
     why={"<4f7e why c05d>": ""},
 )
-"""Words that no alert says, in the places where words go."""
+"""Said that no alert says, in the places where words go."""
 MARKS_SHOWN = {name: to_json(value).decode() for name, value in MARKED._asdict().items()}
 
 
@@ -78,7 +64,7 @@ class Form:
         self._attempts = attempts
         self._why: tuple[Mapping[str, object], str] = ({}, "{}")
 
-    def fill(self, words: Words) -> Printed:
+    def fill(self, words: Said) -> Printed:
         """Return the rows of the incident that opens by these words; ValueError when they are not Unicode."""
         number = words.number
         body = self._body % {
@@ -103,7 +89,7 @@ class Form:
         attempts = [{**row, "incident": number, "reference": f"i{number}-{rest}"} for row, rest in self._attempts]
         return Printed({**self._incident, "number": number, "key": words.key, "body": body}, entries, attempts)
 
-    def _why_of(self, words: Words) -> str:
+    def _why_of(self, words: Said) -> str:
         known, text = self._why
         if words.why is not known:
             text = journal.canonical(words.why)
@@ -131,41 +117,12 @@ def form_of(incident: Incident, attempts: Sequence[OutboxRow], entries: Sequence
     )
 
 
-def filled_in(incident: Incident, words: Words) -> Incident:
-    """Return what an incident would be that opened alike, by these words."""
-    before, after = f"i{incident.number}-", f"i{words.number}-"
-    return replace(
-        incident,
-        number=words.number,
-        key=words.key,
-        title=words.title,
-        summary=words.summary,
-        links=words.links,
-        tracks=tuple([_renamed(track, before, after) for track in incident.tracks]),
-    )
-
-
-def told(entry: JournalEntry, words: Words) -> JournalEntry:
+def told(entry: JournalEntry, words: Said) -> JournalEntry:
     """Return what a journal entry would be of an incident that opened alike, by these words."""
     if entry.kind != OPENED:
         return replace(entry, incident=words.number)
     said = {"title": words.title, "fingerprint": words.fingerprint, "why": words.why}
     return replace(entry, incident=words.number, body={**entry.body, **said})
-
-
-def _renamed(track: Track, before: str, after: str) -> Track:
-    """Return a track whose attempts are those of another incident."""
-    if not track.pages:
-        return track
-    return replace(track, pages=tuple([_page(page, before, after) for page in track.pages]))
-
-
-def _page(page: Page, before: str, after: str) -> Page:
-    return replace(page, steps=tuple([_step(step, before, after) for step in page.steps]))
-
-
-def _step(step: StepProgress, before: str, after: str) -> StepProgress:
-    return replace(step, reference=after + step.reference.removeprefix(before)) if step.reference else step
 
 
 def _entry_form(entry: JournalEntry) -> tuple[Row, str | None]:

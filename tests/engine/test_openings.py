@@ -1,17 +1,20 @@
 """Incidents filled in from one that opened alike are what `step` would have made of each: as objects, and as rows."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from escalatord.config.load import load
+from escalatord.core import forecast
 from escalatord.core.alert import Alert, AlertStatus, Severity
 from escalatord.core.events import AlertFired
+from escalatord.core.forecast import Forecaster, next_tier
 from escalatord.core.incident import Cause, Via
 from escalatord.core.mutes import MuteKind, SuppressedBy
 from escalatord.core.rules import RuleReason, Verdict
@@ -158,6 +161,38 @@ def test_the_rows_of_a_form_are_those_of_the_objects(several):
         assert {**printed.incident, "body": ""} == {**wanted, "body": ""}
         assert printed.attempts == [outbox.row_of(row) for row in alone.outbox]
         assert printed.entries == chained(alone.journal)
+
+
+@given(told())
+def test_what_comes_next_is_foreseen_once_for_those_that_are_alike(several):
+    """One who remembers says of each incident and track what a fresh look says, before its deadlines and after."""
+    unit, forecaster = a_unit(), Forecaster()
+    for one in several:
+        open_in(unit, one)
+    for incident in unit.all_known():
+        for track in incident.tracks:
+            for now in (NOW, NOW + timedelta(minutes=3), NOW + timedelta(days=2)):
+                fresh = next_tier(incident, unit.world, now, track.name)
+                assert forecaster.next_tier(incident, unit.world, now, track.name) == fresh
+
+
+def test_a_forecaster_looks_once_at_what_is_alike_and_again_in_another_world(monkeypatch: pytest.MonkeyPatch):
+    """Three pages of a storm cost one look; after an override, or an ack of one of them, it is looked at anew."""
+    looks: list[str] = []
+    monkeypatch.setattr(forecast, "next_tier", lambda *given: looks.append(given[3]) or next_tier(*given))
+    unit, forecaster = a_unit(), Forecaster()
+    for number in (1, 2, 3):
+        unit.happen(None, an_event(number))
+    world = unit.world
+    first, *_ = [forecaster.next_tier(each, world, NOW, each.main.name) for each in unit.all_known()]
+    assert len(looks) == 1
+    assert first is not None
+    one = unit.incidents[1]
+    forecaster.next_tier(one, replace(world), NOW, one.main.name)
+    assert len(looks) == 2
+    later = replace(one, tracks=(replace(one.main, tier=2), *one.tracks[1:]))
+    forecaster.next_tier(later, world, NOW, one.main.name)
+    assert len(looks) == 3
 
 
 @given(told())

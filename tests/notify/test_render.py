@@ -9,7 +9,7 @@ from escalatord.core.roster import ChannelKind
 from escalatord.core.template import Audience, Template, Wording
 from escalatord.engine.commands import Claimed
 from escalatord.notify import render as rendering
-from escalatord.notify.render import Fallback, render, worded_by
+from escalatord.notify.render import Fallback, Renderer, worded_by
 from escalatord.store.rows import OutboxRow
 from escalatord.templating.budget import TemplateFailedError
 from tests.core.test_template_values import record
@@ -72,7 +72,7 @@ def claimed(kind=NoticeKind.PAGE, channel="sms", tier=1, incident=None):
 
 def rendered(world_, item=None, channel="sms", alert=None):
     """Return the message and what it fell back from."""
-    return render(item or claimed(channel=channel), channels()[channel], world_, later(1), EXTERNAL_URL, alert)
+    return Renderer(EXTERNAL_URL).render(item or claimed(channel=channel), channels()[channel], world_, later(1), alert)
 
 
 @pytest.mark.parametrize(
