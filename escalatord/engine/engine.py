@@ -250,8 +250,8 @@ class Engine:
 
     async def catch_up(self) -> None:
         """Look at deadlines that other nodes set, and at alerts that they changed."""
-        hearing, needed = self._batch.hearing, self._batch.around.needed
-        next_due, behind = await self.read(lambda tx: (tx.next_due(), needed and hearing.is_behind(tx)))
+        hearing, needed, now = self._batch.hearing, self._batch.around.needed, self.clock.now()
+        next_due, behind = await self.read(lambda tx: (tx.next_due(), needed and hearing.is_behind(tx, now)))
         if next_due is not None and (self._next_due is None or next_due < self._next_due):
             self._next_due = next_due
             self._wake_due.set()

@@ -32,6 +32,8 @@ from escalatord.store.tx import Tx
 HEARTBEAT_SECONDS = 3.0
 LOOK_SECONDS = 1.0
 TIDY_EVERY_SECONDS = 600.0
+NEWS_FORGOTTEN_AT_ONCE_MAX = 5_000
+"""A transaction of some ten milliseconds. One a second keeps up with any number of alerts that nodes can tell of."""
 
 log = get_logger(component="peers")
 
@@ -74,6 +76,7 @@ class Peers:
         self._told = 0
         self._waiting: _Unsettled | None = None
         self._complete = 0
+        self._tidy_at = clock.monotonic()
 
     @property
     def own(self) -> str:
@@ -131,6 +134,7 @@ class Peers:
                     beat_at = self._clock.monotonic()
                     await self.beat()
                 await self.look()
+                await self.tidy()
             except StoreUnavailableError as error:
                 log.warning("the other nodes cannot be heard", error=str(error))
             await self._clock.sleep(LOOK_SECONDS)
@@ -181,6 +185,22 @@ class Peers:
         await self._engine.catch_up()
         self._settle(told.horizon)
         await self._fold()
+
+    async def tidy(self) -> None:
+        """Drop some of the news that everybody has heard; the next look goes on with it while any are left.
+
+        A transaction of its own, and a short one: a sign of life never waits for a great deal of it.
+        """
+        if self._clock.monotonic() < self._tidy_at:
+            return
+
+        def forget(tx: Tx) -> int:
+            now = tx.standing.now
+            assert now is not None  # noqa: S101 - a shared database has a clock
+            return tx.nodes.forget_news(now, NEWS_FORGOTTEN_AT_ONCE_MAX)
+
+        if not await self._engine.write(forget):
+            self._tidy_at = self._clock.monotonic() + TIDY_EVERY_SECONDS
 
     def _settle(self, horizon: Horizon) -> None:
         """Find out up to which number everything is complete."""

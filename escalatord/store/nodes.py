@@ -53,7 +53,16 @@ _news = (
     .limit(bindparam("limit"))
 )
 _told_before = select(func.max(alert_news.c.revision)).where(alert_news.c.at < bindparam("before"))
-_forget_news = delete(alert_news).where(alert_news.c.at < bindparam("before"))
+# By number, from the oldest: what is to be looked through is bounded, and needs no index but the key. What another node
+# is deleting is left to it.
+_oldest_news = select(func.min(alert_news.c.revision)).scalar_subquery()
+_forget_news = delete(alert_news).where(
+    alert_news.c.revision.in_(
+        select(alert_news.c.revision)
+        .where(alert_news.c.revision < _oldest_news + bindparam("limit"), alert_news.c.at < bindparam("before"))
+        .with_for_update(skip_locked=True)
+    )
+)
 _horizon = text(
     "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, "
     "pg_snapshot_xmax(pg_current_snapshot())::text::bigint, "
@@ -151,9 +160,10 @@ class Nodes:
         """Return the last revision told before `at`, 0 when there is none."""
         return self._connection.execute(_told_before, {"before": to_micros(at)}).scalar() or 0
 
-    def forget_news(self, now: datetime) -> None:
-        """Drop news that everybody has heard long ago."""
-        self._connection.execute(_forget_news, {"before": to_micros(now - timedelta(seconds=NEWS_KEPT_SECONDS))})
+    def forget_news(self, now: datetime, limit: int) -> int:
+        """Drop at most `limit` news that everybody has heard long ago, the oldest; return how many. 0 = no more."""
+        before = to_micros(now - timedelta(seconds=NEWS_KEPT_SECONDS))
+        return execute_many(self._connection, _forget_news, [{"before": before, "limit": limit}])
 
     def horizon(self) -> Horizon:
         """Return how far numbers go. The transactions are those of this snapshot, the numbers are read after it."""

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from escalatord.clock import FollowingClock, SystemClock
 from escalatord.config.load import load
@@ -16,7 +17,7 @@ from escalatord.engine.engine import Engine
 from escalatord.engine.ledger import Ledger
 from escalatord.engine.peers import HEARTBEAT_SECONDS, Peers
 from escalatord.engine.seeding import Figures
-from escalatord.store.nodes import Horizon
+from escalatord.store.nodes import NEWS_KEPT_SECONDS, Horizon
 from escalatord.store.store import Store
 from tests.engine.test_nodes import RULES
 from tests.fakes.rule_sets import written
@@ -135,6 +136,66 @@ async def test_a_node_that_was_forgotten_joins_again(server, tmp_path):
         assert peers.own != before
         assert one._store.chain < chain
         await one.submit(Remark(kind="config_loaded", body={}))
+
+
+def tell(store, count, at):
+    """Let a node that is not there tell of so many alerts at `at`."""
+    store.write(lambda tx: tx.nodes.tell([("am", f"a{number}") for number in range(count)], at))
+
+
+def told(store):
+    """Return how many news are kept."""
+    return store.read(lambda tx: tx.connection.execute(text("SELECT count(*) FROM alert_news")).scalar_one())
+
+
+@pytest.mark.asyncio
+async def test_news_that_everybody_heard_are_forgotten_a_few_at_a_time(server, tmp_path, monkeypatch):
+    """Three transactions for what was told hours ago; what was told lately stays; then it rests for ten minutes."""
+    monkeypatch.setattr("escalatord.engine.peers.NEWS_FORGOTTEN_AT_ONCE_MAX", 4)
+    url, rules = server.make_schema(), written(tmp_path, r=RULES)
+    async with node(url, rules) as (one, _, peers):
+        now = await one.write(lambda tx: tx.standing.now)
+        tell(one._store, 10, now - timedelta(seconds=NEWS_KEPT_SECONDS + 1))
+        tell(one._store, 3, now - timedelta(seconds=NEWS_KEPT_SECONDS - 60))
+        left = []
+        for _ in range(5):
+            await peers.tidy()
+            left.append(told(one._store))
+        assert left == [9, 5, 3, 3, 3]
+        tell(one._store, 2, now - timedelta(hours=2))
+        await peers.tidy()
+        assert told(one._store) == 5, "nothing is looked for before ten minutes are over"
+
+
+@pytest.mark.asyncio
+async def test_a_node_at_work_forgets_by_itself(server, tmp_path):
+    """Nobody has to call for it: its loop does it beside the looks."""
+    async with node(server.make_schema(), written(tmp_path, r=RULES)) as (one, _, peers):
+        started_at = peers.known[0].started_at
+        tell(one._store, 10, started_at - timedelta(hours=2))
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+            work = group.create_task(peers.run())
+            while await one.read(lambda tx: tx.nodes.told_before(started_at)):
+                pass
+            work.cancel()
+
+
+@pytest.mark.asyncio
+async def test_two_nodes_may_forget_at_the_same_moment(server, tmp_path):
+    """What one is deleting the other leaves alone, and neither waits for the other."""
+    url, rules = server.make_schema(), written(tmp_path, r=RULES)
+    async with node(url, rules) as (one, _, _peers), node(url, rules) as (other, _, more_peers):
+        now = await one.write(lambda tx: tx.standing.now)
+        tell(one._store, 10, now - timedelta(hours=2))
+        loop = asyncio.get_running_loop()
+
+        def forget_slowly(tx):
+            gone = tx.nodes.forget_news(now, 100)
+            asyncio.run_coroutine_threadsafe(more_peers.tidy(), loop).result(10)
+            return gone
+
+        assert await one.write(forget_slowly) == 10
+        assert told(other._store) == 0
 
 
 @pytest.mark.asyncio
