@@ -205,6 +205,7 @@ class Daemon:
         self.metrics.reloaded(ok=True, now=self.clock.now())
         self.deadman = DeadMan(self.options.heartbeat_url, self.options.heartbeat_seconds, self.clock, self.metrics)
         self.engine.on_written = self._written
+        self.engine.on_untaken = self.metrics.answer_not_taken
         if any(spec.provider in SIMULATED for spec in self.ruleset.channels.values()):
             self._open_switchboard()
         channels = build_channels(self.ruleset, self.outside, self.switchboard)

@@ -136,6 +136,15 @@ def test_figures_continue_across_a_restart(rules: Path, tmp_path: Path):
         assert _metric(daemon, 'escalatord_acknowledgements_total{result="ok",via="sms"}').endswith(" 1.0")
 
 
+def test_an_ack_that_was_not_taken_is_counted(rules: Path, tmp_path: Path):
+    """No journal holds it; `/metrics` of this process does."""
+    daemon = Daemon(tmp_path, rules)
+    with ended(daemon):
+        daemon.start()
+        daemon.answer("ana", "sms", text="ok")
+        assert _metric(daemon, 'escalatord_acknowledgements_total{result="refused",via="sms"}').endswith(" 1.0")
+
+
 def _metric(daemon: Daemon, name: str) -> str:
     """Return the sample line that starts with `name`."""
     lines = str(call(f"{daemon.url}/metrics")).splitlines()

@@ -108,6 +108,8 @@ class Engine:
         self.pulse = Pulse(clock)
         self._answered: deque[tuple[str, str]] = deque(maxlen=ANSWERED_KEPT_MAX)
         self.on_written: Callable[[Written], None] = lambda _written: None
+        self.on_untaken: Callable[[str, str], None] = lambda _via, _result: None
+        """Hears of acks that changed nothing and are in no journal; see `respond.Untaken`."""
 
     # ------------------------------------------------------------------------------------------------------- asking
 

@@ -59,6 +59,11 @@ class FakeEngine:
         self.alerts: dict[int, list[AlertRecord]] = {}
         self.dead: frozenset[tuple[str, str]] = frozenset()
         self.down = False
+        self.untaken: list[tuple[str, str]] = []
+
+    def on_untaken(self, via: str, result: str) -> None:
+        """Count an ack that was not taken."""
+        self.untaken.append((str(via), str(result)))
 
     # -------------------------------------------------------------------------------------------- setting up
 
