@@ -27,7 +27,7 @@ from escalatord.config.redaction import secrets_of
 from escalatord.core.incident import Attempt
 from escalatord.core.ruleset import Ruleset
 from escalatord.deadman import EVERY_SECONDS, DeadMan
-from escalatord.engine.auditor import Audit, run_audits
+from escalatord.engine.auditor import AUDIT_EVERY_SECONDS, Audit, run_audits
 from escalatord.engine.commands import Receipt, Remark
 from escalatord.engine.engine import Engine
 from escalatord.engine.ledger import Ledger
@@ -247,7 +247,9 @@ class Daemon:
             "commits": self.engine.run_commits(),
             "deadlines": self.engine.run_deadlines(),
             "sender": self.sender.run(),
-            "auditor": run_audits(self.engine, self.clock, self._audited),
+            "auditor": run_audits(
+                self.engine, self.clock, self._audited, self.supervisor.often_enough(AUDIT_EVERY_SECONDS)
+            ),
             "housekeeping": Housekeeping(
                 self.engine, self.figures, self.metrics, self.clock, lambda: self.peers.known
             ).run(),

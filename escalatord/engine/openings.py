@@ -16,7 +16,6 @@ from escalatord.core.values import replace
 from escalatord.store.rows import JournalEntry, OutboxRow
 
 TOLD_BY_THE_ALERT = frozenset({"number", "key", "fingerprint", "title", "summary", "links", "truncated", "why"})
-TOLD_IN_THE_JOURNAL = ("title", "fingerprint", "why")
 OPENED = "opened"
 _deciding = attrgetter(
     *(name for name in AlertFired.__dataclass_fields__ if name not in TOLD_BY_THE_ALERT | {"policies"})

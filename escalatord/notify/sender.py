@@ -323,7 +323,7 @@ class Sender:
             log.exception("a channel raised", reference=item.row.reference, lane=lane.name)
             self._fallbacks.tell(lane.spec.name, now)
             return Receipt(status=Attempt.FAILED_TEMPORARY, reason=DeliveryReason.OTHER)
-        self._health.breakers[lane.name] = self._health.of(lane.name).succeed(self._clock.now())
+        self._health.breakers[lane.name] = self._health.of(lane.name).succeed()
         return receipt
 
     async def _worded(self, lane: _Lane, item: Claimed, now: datetime) -> Message:
