@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 from twilio.request_validator import RequestValidator
 
 from escalatord.core.incident import Attempt
@@ -414,4 +415,7 @@ async def test_an_answer_that_cannot_be_delivered_is_only_logged(error):
     async def failing(_address: str, _text: str) -> None:
         raise error
 
-    await callbacks._tell(failing, "https://hooks.slack.com/x", "text")
+    with capture_logs() as logs:
+        await callbacks._tell(failing, "https://hooks.slack.com/x", "text")
+    said = {"event": "chat answer not delivered", "log_level": "warning", "error": type(error).__name__}
+    assert logs == [said], "and neither the address nor the text"
