@@ -533,7 +533,9 @@ def test_a_connection_that_dies_in_a_transaction_costs_that_transaction(pair):
     def work(tx):
         tx.save([incident(7)])
         pid = tx.connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
-        other.store.write(lambda tx: tx.connection.execute(text("SELECT pg_terminate_backend(:p)"), {"p": pid}))
+        other.store.write(
+            lambda tx: tx.connection.execute(text("SELECT pg_terminate_backend(CAST(:p AS integer))"), {"p": pid})
+        )
         tx.set_setting("a", "b")
 
     with pytest.raises(StoreUnavailableError, match="the store is unavailable"):
