@@ -286,8 +286,7 @@ class Daemon:
 
     def _written(self, written: Written) -> None:
         self.figures.written(written)
-        late = max((seconds for _kind, seconds in written.lateness), default=0.0)
-        self.peers.lateness_seconds = max(late, self.peers.lateness_seconds)
+        self.peers.written(written)
         self.metrics.committed(written)
 
     async def _receipt(self, reference: str, status: Attempt, reason: str, provider_id: str) -> None:

@@ -44,6 +44,13 @@ CLIMBS = frozenset(
 )
 """Reasons to be at a tier that count as an escalation; also the label values of `escalatord_escalations_total`."""
 ACTIONS = frozenset(Action)
+COUNTED_KINDS = frozenset(
+    {
+        *("opened", "first_paged", "tier_entered", "acknowledged", "ack_joined", "taken_over", "ack_extended"),
+        *("ack_duplicate", "exhausted", "on_enter", "noted", "reopened", "resolved"),
+    }
+)
+"""What figures are made of: entries of other kinds need not be read for them."""
 ANSWERS = {"ack_joined": "ok", "taken_over": "ok", "ack_extended": "ok", "ack_duplicate": "duplicate"}
 
 
@@ -134,8 +141,8 @@ class Ledger:
         self.add(row.entry)
 
     def add(self, entry: JournalEntry) -> None:
-        """Add what one row says."""
-        if entry.incident <= 0:
+        """Add what one entry says."""
+        if entry.incident <= 0 or entry.kind not in COUNTED_KINDS:
             return
         body = entry.body
         labels = (_text(body, "policy"), _text(body, "severity"))

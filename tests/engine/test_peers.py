@@ -66,6 +66,10 @@ async def test_every_node_comes_to_the_same_figures(server, tmp_path):
                 await more_peers.look()
             heard = [news.get_nowait().incidents for _ in range(news.qsize())]
         assert figures.ledger.snapshot() == more_figures.ledger.snapshot()
+        everything = Ledger()
+        for row in await one.read(lambda tx: tx.journal_after(0, 1_000)):
+            everything.apply(row)
+        assert everything.snapshot() == figures.ledger.snapshot(), "what figures are not made of is not read"
         opened = {key: total for key, total in figures.ledger.counters().items() if key[0] == "incidents_opened"}
         assert sum(opened.values()) == 3
         assert figures.caught_up
@@ -101,6 +105,37 @@ async def test_nothing_is_counted_before_the_journal_is_complete(server, tmp_pat
             await peers.look()
         counted = sum(total for key, total in figures.ledger.counters().items() if key[0] == "incidents_opened")
         assert counted == 2
+    slow.close()
+
+
+@pytest.mark.asyncio
+async def test_what_is_committed_late_under_a_lower_number_is_told_too(server, tmp_path):
+    """Each change is told once to whoever watches, in whatever order it was committed; one's own is not told again."""
+    url, rules = server.make_schema(), written(tmp_path, r=RULES)
+    slow = Store(url)
+    slow.open()
+    async with node(url, rules) as (one, _, peers):
+        loop = asyncio.get_running_loop()
+        heard = []
+        one.hear = lambda news: heard.extend(news.incidents)
+        before = one.on_written
+        one.on_written = lambda told: (before(told), peers.written(told))
+
+        def late(tx):
+            tx.append([entry(998, "noted")])
+            asyncio.run_coroutine_threadsafe(one.submit(body("a")), loop).result(10)
+            for _ in range(4):
+                asyncio.run_coroutine_threadsafe(peers.look(), loop).result(10)
+
+        await asyncio.to_thread(slow.write, late)
+        for _ in range(4):
+            await peers.look()
+        assert heard == [1, 998]
+        await asyncio.to_thread(slow.write, lambda tx: tx.append([entry(1, "noted"), entry(998, "noted")]))
+        for _ in range(4):
+            await peers.look()
+        assert sorted(heard) == [1, 1, 998, 998]
+        assert peers._told == {}, "what has settled need not be remembered"
     slow.close()
 
 
