@@ -158,7 +158,7 @@ class Batch:
             touched=tuple(unit.changed_alerts),
             entries=tuple(unit.journal),
             seq=seq,
-            outbox=bool(unit.outbox),
+            outbox=frozenset(row.lane for row in unit.outbox),
             retries=tuple(unit.retries),
             next_due=min((at for at in deadlines if at is not None), default=None),
             poisoned=tuple(run.poisoned),

@@ -19,7 +19,7 @@ from structlog import get_logger
 
 from escalatord.clock import FollowingClock
 from escalatord.core.values import replace
-from escalatord.engine.commands import Changed
+from escalatord.engine.commands import ANY_LANE, Changed
 from escalatord.engine.engine import Engine
 from escalatord.engine.hearing import UNSETTLED_SECONDS_MAX
 from escalatord.engine.lease import LEASE_SECONDS
@@ -189,7 +189,7 @@ class Peers:
         # a dead node's messages need somebody; those of the living are sent by whoever made them
         if incidents or lost:
             last = max((seq for _incident, seq in told.changes), default=self._told_upto)
-            self._engine.hear(Changed(incidents=incidents, seq=last, outbox=bool(lost)))
+            self._engine.hear(Changed(incidents=incidents, seq=last, outbox=frozenset({ANY_LANE} if lost else ())))
         await self._engine.catch_up()
         self._settle(told.horizon)
         await self._fold()

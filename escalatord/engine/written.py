@@ -19,8 +19,9 @@ class CommandFailedError(EscalatordError):
 class Written:
     """What one transaction came to, one result (or error) per command, in order.
 
-    `touched` are the alerts that it changed. `limited` are (channel, how) of messages that did not go out as they were,
-    because of a limit. `muted` says of each alert that is newly muted by what, `held_back` how many are.
+    `touched` are the alerts that it changed, `outbox` the lanes in which it left something to send. `limited` are
+    (channel, how) of messages that did not go out as they were, because of a limit. `muted` says of each alert that is
+    newly muted by what, `held_back` how many are.
     """
 
     results: tuple[object, ...]
@@ -28,7 +29,7 @@ class Written:
     touched: tuple[Place, ...]
     entries: tuple[JournalEntry, ...]
     seq: int
-    outbox: bool
+    outbox: frozenset[str]
     retries: tuple[datetime, ...]
     next_due: datetime | None
     poisoned: tuple[int, ...]
@@ -54,7 +55,7 @@ def joined(parts: Sequence[Written], now: datetime) -> Written:
         touched=tuple(place for part in parts for place in part.touched),
         entries=tuple(entry for part in parts for entry in part.entries),
         seq=max((part.seq for part in parts), default=0),
-        outbox=any(part.outbox for part in parts),
+        outbox=frozenset[str]().union(*(part.outbox for part in parts)),
         retries=tuple(at for part in parts for at in part.retries),
         next_due=min((part.next_due for part in parts if part.next_due), default=None),
         poisoned=tuple(number for part in parts for number in part.poisoned),

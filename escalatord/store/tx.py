@@ -91,6 +91,9 @@ class Tx(RunTime):
     def save(self, items: Sequence[Incident]) -> None:
         """Write snapshots over the version that was read (0 = new); ConflictError when one was changed meanwhile."""
         incidents.save(self._connection, items)
+        for incident in items:
+            if incident.version == 0:
+                self._heads.setdefault(incident.number, journal.Head())  # nobody wrote of it before: none is looked for
 
     def next_numbers(self, count: int) -> list[int]:
         """Return `count` incident numbers never given before; a rollback gives them back."""
