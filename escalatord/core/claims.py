@@ -119,8 +119,10 @@ def _levels(look: _Look) -> tuple[Severity | None, str]:
     """Return the highest severity that a rule's levels reach now, and why."""
     claimed: Severity | None = None
     say = "no severity reached"
-    # worst first: what a lower level comes to decides nothing
-    for level in sorted(look.rule.levels, key=lambda level: -SEVERITY_RANK[level.severity]):
+    levels: Sequence[Level] = look.rule.levels
+    if len(levels) > 1:  # worst first: what a lower level comes to decides nothing
+        levels = sorted(levels, key=lambda level: -SEVERITY_RANK[level.severity])
+    for level in levels:
         first = len(look.predicates)
         claims, changes_at = _level(look, level, outdone=claimed is not None)
         look.scene.look_again(changes_at)

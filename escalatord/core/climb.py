@@ -274,10 +274,20 @@ def _entered(track: Track, now: datetime) -> Track:
     """Return the track at the beginning of a new epoch, in nobody's hands."""
     left_early = track.acks if not track.owner else ()
     helping = tuple(dict.fromkeys((*track.helping, *left_early)))
-    fresh = hours.released(track, now)
-    fresh = replace(fresh, epoch=track.epoch + 1, entered_at=now, heirs=(), silences=0)
-    fresh = replace(fresh, need=NEED_FIRST, acks=(), helping=helping)
-    return replace(fresh, owner="", acked_at=None, acked_via=None, acked_tier=0)
+    return replace(
+        hours.released(track, now),
+        epoch=track.epoch + 1,
+        entered_at=now,
+        heirs=(),
+        silences=0,
+        need=NEED_FIRST,
+        acks=(),
+        helping=helping,
+        owner="",
+        acked_at=None,
+        acked_via=None,
+        acked_tier=0,
+    )
 
 
 def _settle_in(draft: Draft, track: Track, chosen: Chosen, reason: Reason, came_from: int) -> None:

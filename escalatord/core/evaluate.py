@@ -16,7 +16,7 @@
   at it, something may not change either, when other facts moved meanwhile.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -44,8 +44,8 @@ def evaluate(ruleset: Ruleset, record: AlertRecord, now: datetime, around: Aroun
     `record.held` must be what the last verdict on this episode said. Severity None: recorded, pages nobody.
     """
     scene = Scene(ruleset, record, now, around)
-    exceptions = list(_matching(ruleset.exceptions, ruleset.exception_index, scene))
-    thresholds = list(_matching(ruleset.thresholds, ruleset.threshold_index, scene))
+    exceptions = _matching(ruleset.exceptions, ruleset.exception_index, scene)
+    thresholds = _matching(ruleset.thresholds, ruleset.threshold_index, scene)
     if not exceptions and not thresholds:
         return _beat(scene) or suppress(scene, _unmatched(scene))
     scene.reasons = [_exception_reason(rule) for rule in exceptions]
@@ -93,16 +93,16 @@ def _verdict(
     )
 
 
-def _matching(rules: Sequence[Rule], index: MatcherIndex, scene: Scene) -> Iterator[Rule]:
-    """Give the rules that match, in file order."""
+def _matching(rules: Sequence[Rule], index: MatcherIndex, scene: Scene) -> list[Rule]:
+    """Return the rules that match, in file order."""
+    if not rules:
+        return []
     alert = scene.record.alert
     labels = alert.labels
     # an index of other rules would lose pages in silence: a rule set put together by hand is searched whole
     numbers = index.candidates(labels, scene.traits) if len(index) == len(rules) else range(len(rules))
-    for number in numbers:
-        rule = rules[number]
-        if rule.match.matches(labels, scene.traits) and judges(rule, alert):
-            yield rule
+    candidates = [rules[number] for number in numbers]
+    return [rule for rule in candidates if rule.match.matches(labels, scene.traits) and judges(rule, alert)]
 
 
 def judges(rule: ThresholdRule | ExceptionRule, alert: Alert) -> bool:

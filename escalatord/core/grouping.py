@@ -12,9 +12,9 @@ r"""Admission and keys: is this message news, and which incident does it belong 
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from escalatord.core.alert import Alert, AlertStatus
 from escalatord.core.rules import EPISODE_STARTS_MAX, AlertRecord, Verdict
@@ -39,8 +39,7 @@ class AdmissionKind(StrEnum):
     UNKNOWN_RESOLVE = "unknown_resolve"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Admission:
+class Admission(NamedTuple):
     """What a message is, and the alert as we now remember it.
 
     `record` is the very object that was given in when nothing is to be written (unchanged, late copy, unknown
@@ -132,7 +131,9 @@ def _repeats(known: Alert, alert: Alert) -> bool:
 
 
 def _key(parts: Sequence[str]) -> str:
-    key = KEY_SEPARATOR.join(_escaped(part) for part in parts)
+    key = KEY_SEPARATOR.join(parts)
+    if "\\" in key or key.count(KEY_SEPARATOR) >= len(parts):
+        key = KEY_SEPARATOR.join(map(_escaped, parts))
     if len(key) <= KEY_CHARS_MAX:
         return key
     digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()

@@ -193,12 +193,13 @@ class MatcherIndex:
     def candidates(self, labels: Mapping[str, str], traits: Mapping[str, tuple[str, ...]] | None = None) -> list[int]:
         """Return the numbers (from 0, ascending) of the rules that could match `labels` and `traits`."""
         found = self._always.copy()
-        for name, value in labels.items():
-            filed = self._filed.get(name)
-            if filed is not None:
-                present, by_value = filed
+        # the shorter of the two is gone through: few rule sets match by more labels than an alert has
+        names = self._filed if len(self._filed) < len(labels) else labels
+        for name in names:
+            if name in labels and name in self._filed:
+                present, by_value = self._filed[name]
                 found += present
-                found += by_value.get(value, ())
+                found += by_value.get(labels[name], ())
         if traits:
             for name, values in traits.items():
                 filed = self._filed.get(name)

@@ -1,6 +1,7 @@
 """One transaction for many commands; runs in the store's writer thread."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
@@ -147,18 +148,21 @@ class Batch:
         run.look_around()
         self._pin(tx, unit)
         seq = unit.flush()
-        self.moving |= unit.changed.keys()  # before the commit: see Engine.unsettled
+        alike = unit.alike
+        openings = Counter(one.opening for one in alike.values())
+        self.moving |= unit.changed.keys() | alike.keys()  # before the commit: see Engine.unsettled
         deadlines = [incident.next_due_at for incident in unit.changed.values()]
         deadlines += [unit.alerts[key].due_at for key in unit.changed_alerts]
         for number, name in unit.broken:
             log.error("invariant violated", incident=number, invariant=name)
         written = Written(
             results=tuple(results),
-            changed=tuple(unit.changed),
+            changed=(*unit.changed, *alike),
             touched=tuple(unit.changed_alerts),
             entries=tuple(unit.journal),
+            alike=tuple((opening.entries, times) for opening, times in openings.items()),
             seq=seq,
-            outbox=frozenset(row.lane for row in unit.outbox),
+            outbox=frozenset(row.lane for rows in (unit.outbox, *(one.rows for one in openings)) for row in rows),
             retries=tuple(unit.retries),
             next_due=min((at for at in deadlines if at is not None), default=None),
             poisoned=tuple(run.poisoned),

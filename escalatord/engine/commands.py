@@ -7,7 +7,7 @@ A thing that happens is a command; its result is given only after the commit. Ev
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from escalatord.core.alert import Alert, Severity
 from escalatord.core.events import Word
@@ -41,8 +41,7 @@ class Ingest:
     digest: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class Accepted(NamedTuple):
     """What became of one alert. `incident` 0 = pages nobody; `new` = this message opened an episode or incident."""
 
     fingerprint: str

@@ -1,6 +1,7 @@
 """From a verdict to the event that an incident learns: what fires, how bad, who is to know, and why."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from escalatord.core.alert import Alert, Severity
 from escalatord.core.events import AlertFired
@@ -10,8 +11,7 @@ from escalatord.core.rules import RuleReason, Verdict
 from escalatord.core.ruleset import Ruleset
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class Told(NamedTuple):
     """Which incident is told, and how bad the alert is in it now and was before (None = it is new there)."""
 
     number: int
@@ -22,10 +22,6 @@ class Told:
 
 def fired(ruleset: Ruleset, alert: Alert, verdict: Verdict, told: Told, muted: SuppressedBy | None) -> AlertFired:
     """Return the event; `muted` is what held the page back until now."""
-    links = dict(alert.links)
-    service = ruleset.services.get(verdict.service)
-    if service is not None and service.runbook:
-        links.setdefault("runbook", service.runbook)
     return AlertFired(
         number=told.number,
         key=told.key,
@@ -33,7 +29,7 @@ def fired(ruleset: Ruleset, alert: Alert, verdict: Verdict, told: Told, muted: S
         fingerprint=alert.fingerprint,
         title=alert.title,
         summary=alert.summary,
-        links=links,
+        links=links_of(ruleset, alert, verdict),
         service=verdict.service,
         severity=told.severity,
         previous=told.previous,
@@ -43,12 +39,25 @@ def fired(ruleset: Ruleset, alert: Alert, verdict: Verdict, told: Told, muted: S
         start_at=verdict.start_at,
         repage=verdict.repage,
         truncated=alert.truncated,
-        why={
-            "reasons": [_reason(reason) for reason in verdict.reasons],
-            "rules": ruleset.hash,
-            **_muted_before(muted),
-        },
+        why=why_of(ruleset, verdict, muted),
     )
+
+
+def links_of(ruleset: Ruleset, alert: Alert, verdict: Verdict) -> Mapping[str, str]:
+    """Return an alert's links; where it names no runbook, its service's."""
+    service = ruleset.services.get(verdict.service)
+    if service is None or not service.runbook or "runbook" in alert.links:
+        return alert.links
+    return {**alert.links, "runbook": service.runbook}
+
+
+def why_of(ruleset: Ruleset, verdict: Verdict, muted: SuppressedBy | None) -> Mapping[str, object]:
+    """Return why it pages, and what held the page back until now, as JSON values."""
+    return {
+        "reasons": [_reason(reason) for reason in verdict.reasons],
+        "rules": ruleset.hash,
+        **_muted_before(muted),
+    }
 
 
 def _policies(ruleset: Ruleset, verdict: Verdict) -> tuple[Policy, ...]:

@@ -155,7 +155,7 @@ def unreachable(unit: Unit, command: Unreachable) -> None:
     unit.world = replace(unit.world, unreachable=unit.world.unreachable | {pair})
     channels = {n for n, spec in unit.world.ruleset.channels.items() if spec.address_key == command.address_key}
     gone = not _ways_left(unit, command.person)
-    for number in list(unit.incidents):
+    for number in [incident.number for incident in unit.all_known()]:
         for reference in _under_way(unit.incidents[number], command.person, channels):
             event = Delivery(reference=reference, status=Attempt.FAILED_PERMANENT, reason="opted_out")
             unit.happen(unit.incidents[number], event)
@@ -166,7 +166,7 @@ def unreachable(unit: Unit, command: Unreachable) -> None:
 def lose_people(unit: Unit, command: PeopleGone) -> None:
     """Go on without people who left the roster, in every open incident."""
     unit.record("people_gone", {"people": list(command.people)})
-    for number in list(unit.incidents):
+    for number in [incident.number for incident in unit.all_known()]:
         for person in command.people:
             unit.happen(unit.incidents[number], PersonGone(person=person))
 

@@ -5,15 +5,14 @@ incidents of all keys are read at once and the steps are taken in order.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from escalatord.core.alert import Alert, AlertStatus
 from escalatord.core.evaluate import evaluate
 from escalatord.core.events import AlertSettled
 from escalatord.core.grouping import AdmissionKind, admit, incident_key
-from escalatord.core.incident import Cause, Incident, State
+from escalatord.core.incident import Cause, Incident, Reason, State
 from escalatord.core.mutes import SuppressedBy
 from escalatord.core.rules import AlertRecord, Verdict
 from escalatord.core.ruleset import Ruleset
@@ -36,8 +35,7 @@ AFTER_TROUBLE = timedelta(minutes=5)
 """When an alert whose rules raised is judged again: what they wanted of it must not be forgotten."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class Judged(NamedTuple):
     """One alert, admitted and judged, not yet acted upon.
 
     `record` is None for the resolve of something never seen; `verdict` None = there is nothing to judge; `key` is that
@@ -181,7 +179,9 @@ def _evaluated(unit: Unit, record: AlertRecord, kind: AdmissionKind) -> Judged:
     verdict = evaluate(unit.world.ruleset, record, unit.now, around)
     last = record.suppressed
     newly_muted = verdict.suppressed is not None and (last is None or last.ended_at is not None)
-    record = replace(record, held=verdict.held, due_at=verdict.next_at, suppressed=_mute_of(unit, record, verdict))
+    muted = _mute_of(unit, record, verdict)
+    if (verdict.held, verdict.next_at, muted) != (record.held, record.due_at, last):
+        record = replace(record, held=verdict.held, due_at=verdict.next_at, suppressed=muted)
     remember(unit, record, verdict)
     if around.needed:
         around.judged(record, verdict)
@@ -262,7 +262,7 @@ def settle(unit: Unit, record: AlertRecord, why: str = "", muted_by: str = "") -
 
 def _fire(unit: Unit, item: Judged, record: AlertRecord) -> Accepted:
     if item.key and item.version != unit.around.version:  # a cause began or ended since it was judged
-        item = replace(_known_key(unit, _evaluated(unit, record, AdmissionKind.UPDATED)), kind=item.kind)
+        item = _known_key(unit, _evaluated(unit, record, AdmissionKind.UPDATED))._replace(kind=item.kind)
         record = item.record or record
     verdict = item.verdict
     current = unit.incident(record.incident) if record.incident else None
@@ -293,20 +293,25 @@ def _page(unit: Unit, item: Judged, record: AlertRecord, current: Incident | Non
     opens = current is None
     number = unit.next_number() if current is None else current.number
     previous = record.severity if current is not None and record.incident == number else None
-    told = Told(number=number, key=where.key, severity=verdict.severity, previous=previous)
-    event = replace(
-        fired(unit.world.ruleset, item.alert, verdict, told, record.suppressed),
-        again=not opens and was_in(unit, record, number),
-        member=member_of(unit, where, record),
-    )
-    outcome = unit.happen(current, event, {policy.hash: policy for policy in event.policies})
+    told = Told(number, where.key, verdict.severity, previous)
     place = (record.alert.source, record.alert.fingerprint)
-    record = replace(record, incident=number, severity=verdict.severity)
-    unit.put(unit.alerts, place, record)
+    paged = replace(record, incident=number, severity=verdict.severity)
+    if opens and where.group is None and unit.open_like(told, item.alert, verdict, record.suppressed):
+        reason = Reason.OPENED
+    else:
+        event = replace(
+            fired(unit.world.ruleset, item.alert, verdict, told, record.suppressed),
+            again=not opens and was_in(unit, record, number),
+            member=member_of(unit, where, record),
+        )
+        reason = unit.happen(current, event, {policy.hash: policy for policy in event.policies}).reason
+    unit.put(unit.alerts, place, paged)
     unit.put(unit.changed_alerts, place, verdict)
-    if outcome.incident is not None:
-        unit.around.paged(record, outcome.incident)
-    return _accepted(item, number, new=opens or previous is None, changed=True, reason=outcome.reason.value)
+    if unit.around.cause_names:
+        current = unit.incident(number)
+        assert current is not None  # noqa: S101 - it has just been told
+        unit.around.paged(paged, current)
+    return _accepted(item, number, new=opens or previous is None, changed=True, reason=reason.value)
 
 
 def _reaches(verdict: Verdict, current: Incident | None) -> bool:
@@ -332,7 +337,7 @@ def _go_on(unit: Unit, item: Judged, record: AlertRecord) -> Accepted:
     remember(unit, record, verdict)
     if verdict is not None and unit.around.needed:
         unit.around.judged(record, verdict)
-    return _fire(unit, replace(item, verdict=verdict, version=unit.around.version), record)
+    return _fire(unit, item._replace(verdict=verdict, version=unit.around.version), record)
 
 
 def _below(unit: Unit, item: Judged, record: AlertRecord, current: Incident | None) -> Accepted:

@@ -4,8 +4,8 @@ In this order: the open one of its key; where flapping is damped, the one it was
 that has just ended; the bundle of its storm; a new one. An exception has its own in any case.
 """
 
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from escalatord.core import bundle
 from escalatord.core.events import Member
@@ -16,8 +16,7 @@ from escalatord.core.rules import AlertRecord, Verdict
 from escalatord.engine.unit import Unit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(NamedTuple):
     """Where an alert belongs. `incident` None = a new one; `group` is that of a bundle that it opens or joins."""
 
     key: str

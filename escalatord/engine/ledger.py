@@ -18,7 +18,7 @@ What each figure means: design of the metrics, and the help texts in `metrics`.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -140,38 +140,14 @@ class Ledger:
         """Add one journal row. Rows of the daemon itself (incident 0 and below) and unknown kinds change nothing."""
         self.add(row.entry)
 
-    def add(self, entry: JournalEntry) -> None:
-        """Add what one entry says."""
+    def add(self, entry: JournalEntry, times: int = 1) -> None:
+        """Add what one entry says, or `times` entries that differ in nothing that is counted."""
         if entry.incident <= 0 or entry.kind not in COUNTED_KINDS:
             return
-        body = entry.body
-        labels = (_text(body, "policy"), _text(body, "severity"))
-        match entry.kind:
-            case "opened":
-                self._opened(labels, _text(body, "cause"))
-            case "first_paged":
-                self._time("time_to_first_page", labels, entry)
-            case "tier_entered":
-                self._entered(labels, entry)
-            case "acknowledged":
-                self._acknowledged(labels, entry)
-            case "ack_joined" | "taken_over" | "ack_extended" | "ack_duplicate":
-                self._count("acknowledgements", (_via(entry), ANSWERS[entry.kind]))
-            case "exhausted":
-                self._count("exhausted", labels[:1])
-            case "on_enter":
-                self._actions(labels[0], body.get("actions"), "asked")
-            case "noted":
-                self._actions(labels[0], body.get("done"), "done")
-            case "reopened":
-                self._count("incidents_reopened", labels)
-            case "resolved" if body.get("again"):
-                pass  # it was counted when it ended first
-            case "resolved":
-                self._count("incidents_closed", (*labels, _text(body, "outcome")))
-                self._time("time_to_resolve", labels, entry)
-            case _:
-                pass
+        for name, labels in _counted(entry):
+            self._count(name, labels, times)
+        for name, labels in _measured(entry):
+            self._time(name, labels, entry, times)
 
     def snapshot(self) -> dict[str, Any]:
         """Return everything as JSON values, for a checkpoint; the same figures give the same snapshot."""
@@ -205,40 +181,11 @@ class Ledger:
 
     # ---------------------------------------------------------------------------------------------- one row
 
-    def _opened(self, labels: Labels, cause: str) -> None:
-        self._count("incidents_opened", (*labels, cause))
-        if cause == Cause.EXCEPTION:
-            self._count("exceptions", labels[:1])
-        elif cause == Cause.UNMATCHED:
-            self._count("unmatched", labels[:1])
-
-    def _entered(self, labels: Labels, entry: JournalEntry) -> None:
-        body = entry.body
-        reason = _text(body, "reason")
-        if reason not in CLIMBS:
-            return
-        tier, cycle = _whole(body, "to_tier"), _whole(body, "cycle")
-        if tier > 1 or cycle > 0:
-            self._count("escalations", (*labels, str(tier), reason))
-        reached_first = body.get("first", cycle == 0)
-        if tier > 1 and reached_first and body.get("main", True):
-            self._time("time_to_escalate", (*labels, str(tier)), entry)
-
-    def _acknowledged(self, labels: Labels, entry: JournalEntry) -> None:
-        self._count("acknowledgements", (_via(entry), "late" if entry.body.get("late") else "ok"))
-        if entry.body.get("first") is True:
-            self._time("time_to_acknowledge", (*labels, str(_whole(entry.body, "tier"))), entry)
-
-    def _actions(self, policy: str, actions: object, state: str) -> None:
-        for action in actions if isinstance(actions, list | tuple) else ():
-            if action in ACTIONS:
-                self._count("actions", (policy, str(action), state))
-
-    def _count(self, name: str, labels: Labels) -> None:
+    def _count(self, name: str, labels: Labels, times: int) -> None:
         key = (name, labels)
-        self._counters[key] = self._counters.get(key, 0) + 1
+        self._counters[key] = self._counters.get(key, 0) + times
 
-    def _time(self, name: str, labels: Labels, entry: JournalEntry) -> None:
+    def _time(self, name: str, labels: Labels, entry: JournalEntry, how_often: int) -> None:
         seconds = entry.body.get("seconds")
         if isinstance(seconds, bool) or not isinstance(seconds, int | float) or seconds != seconds:  # noqa: PLR0124 - NaN
             return
@@ -247,7 +194,7 @@ class Ledger:
         if times is None:
             times = self._times[name, labels] = Times(self._bounds)
         before = len(times.values)
-        place = times.add(value_ms)
+        place = times.add(value_ms, how_often)
         times.exemplars[place] = Exemplar(entry.incident, value_ms / 1000, entry.at.timestamp())
         self._values += len(times.values) - before
         if self._values > self._coarsen_above:
@@ -256,6 +203,73 @@ class Ledger:
             self._values = sum(len(full.values) for full in self._times.values())
             # Many label sets may need more than the limit even when coarse; then the next rounding is far off.
             self._coarsen_above = max(self._values_max, 2 * self._values)
+
+
+def _counted(entry: JournalEntry) -> Iterator[tuple[str, Labels]]:
+    """Yield the counters that a row adds to; rows of the daemon itself (incident 0 and below) add to none."""
+    body = entry.body
+    if entry.incident <= 0:
+        return
+    labels = (_text(body, "policy"), _text(body, "severity"))
+    match entry.kind:
+        case "opened":
+            cause = _text(body, "cause")
+            yield "incidents_opened", (*labels, cause)
+            if cause == Cause.EXCEPTION:
+                yield "exceptions", labels[:1]
+            elif cause == Cause.UNMATCHED:
+                yield "unmatched", labels[:1]
+        case "tier_entered":
+            tier = _whole(body, "to_tier")
+            if _is_climb(body) and (tier > 1 or _whole(body, "cycle") > 0):
+                yield "escalations", (*labels, str(tier), _text(body, "reason"))
+        case "acknowledged":
+            yield "acknowledgements", (_via(entry), "late" if body.get("late") else "ok")
+        case "ack_joined" | "taken_over" | "ack_extended" | "ack_duplicate":
+            yield "acknowledgements", (_via(entry), ANSWERS[entry.kind])
+        case "exhausted":
+            yield "exhausted", labels[:1]
+        case "on_enter":
+            yield from _actions(labels[0], body.get("actions"), "asked")
+        case "noted":
+            yield from _actions(labels[0], body.get("done"), "done")
+        case "reopened":
+            yield "incidents_reopened", labels
+        case "resolved" if not body.get("again"):  # else it was counted when it ended first
+            yield "incidents_closed", (*labels, _text(body, "outcome"))
+        case _:
+            pass
+
+
+def _measured(entry: JournalEntry) -> Iterator[tuple[str, Labels]]:
+    """Yield the histograms that a row's time goes into."""
+    body = entry.body
+    if entry.incident <= 0:
+        return
+    labels = (_text(body, "policy"), _text(body, "severity"))
+    match entry.kind:
+        case "first_paged":
+            yield "time_to_first_page", labels
+        case "tier_entered":
+            tier, reached_first = _whole(body, "to_tier"), body.get("first", _whole(body, "cycle") == 0)
+            if _is_climb(body) and tier > 1 and reached_first and body.get("main", True):
+                yield "time_to_escalate", (*labels, str(tier))
+        case "acknowledged" if body.get("first") is True:
+            yield "time_to_acknowledge", (*labels, str(_whole(body, "tier")))
+        case "resolved" if not body.get("again"):
+            yield "time_to_resolve", labels
+        case _:
+            pass
+
+
+def _is_climb(body: Mapping[str, object]) -> bool:
+    return _text(body, "reason") in CLIMBS
+
+
+def _actions(policy: str, actions: object, state: str) -> Iterator[tuple[str, Labels]]:
+    for action in actions if isinstance(actions, list | tuple) else ():
+        if action in ACTIONS:
+            yield "actions", (policy, str(action), state)
 
 
 def _bounds_ms(bounds_seconds: Iterable[float]) -> tuple[int, ...]:

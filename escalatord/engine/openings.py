@@ -1,98 +1,135 @@
 """Incidents that open alike: in a storm most differ only in what their alerts say.
 
-Within one transaction the instant and the world stand still, so what opening comes to depends on nothing but the event.
-It is worked out by `step` for the first event of a kind; for those that differ only in TOLD_BY_THE_ALERT, the incident,
-its pages and its journal are filled in from that one. A property test holds the two side by side.
+Within one transaction the instant and the world stand still, so what opening comes to depends on nothing but what was
+decided about the alert. It is worked out by `step` for the first of a kind; those that differ only in their words are
+written down from that one (see `store.forms`), and become objects only when something else happens to them in the same
+transaction. A property test holds both beside what `step` makes of each.
 """
 
-from collections.abc import Hashable, Mapping
-from dataclasses import dataclass
-from operator import attrgetter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import NamedTuple, TypeAlias
 
+from escalatord.core.alert import Alert
 from escalatord.core.events import AlertFired
-from escalatord.core.incident import Incident, Page, StepProgress, Track
-from escalatord.core.ruleset import World
+from escalatord.core.incident import Incident, Via
+from escalatord.core.invariants import violations
+from escalatord.core.mutes import SuppressedBy
+from escalatord.core.rules import RuleReason, Verdict
+from escalatord.core.ruleset import Ruleset, World
 from escalatord.core.values import replace
+from escalatord.engine.fired import Told, links_of, why_of
+from escalatord.store.forms import Form, Words, filled_in, form_of, told
 from escalatord.store.rows import JournalEntry, OutboxRow
 
-TOLD_BY_THE_ALERT = frozenset({"number", "key", "fingerprint", "title", "summary", "links", "truncated", "why"})
-OPENED = "opened"
-_deciding = attrgetter(
-    *(name for name in AlertFired.__dataclass_fields__ if name not in TOLD_BY_THE_ALERT | {"policies"})
-)
+Kind: TypeAlias = tuple[object, ...]
+"""All that decides how an incident opens, beside the world."""
+TOLD_BY_THE_ALERT = frozenset({"number", "key", "fingerprint", "title", "summary", "links", "why"})
 
 
-@dataclass(frozen=True, slots=True)
 class Opening:
     """What opening came to: the incident, its attempts, its journal."""
 
-    incident: Incident
-    rows: tuple[OutboxRow, ...]
-    entries: tuple[JournalEntry, ...]
+    def __init__(self, incident: Incident, rows: Sequence[OutboxRow], entries: Sequence[JournalEntry]) -> None:
+        self.incident = incident
+        self.rows = rows
+        self.entries = entries
+
+    @cached_property
+    def form(self) -> Form | None:
+        """Return the form of those that open alike; None when none can be made, or this one is not sound itself."""
+        return None if violations(self.incident) else form_of(self.incident, self.rows, self.entries)
+
+    def by(self, words: Words) -> "Opening":
+        """Return what opening would have come to by these words."""
+        number, before = words.number, f"i{self.incident.number}-"
+        rows = [
+            replace(row, incident=number, reference=f"i{number}-{row.reference.removeprefix(before)}")
+            for row in self.rows
+        ]
+        return Opening(filled_in(self.incident, words), rows, [told(entry, words) for entry in self.entries])
+
+
+class Alike(NamedTuple):
+    """An incident that opened like another one, and its words."""
+
+    opening: Opening
+    words: Words
 
 
 class Openings:
     """What was opened in one transaction, by what decides how an incident opens."""
 
-    __slots__ = ("_known", "_world")
+    __slots__ = ("_known", "_why", "_world")
 
     def __init__(self) -> None:
-        self._known: dict[Hashable, Opening] = {}
+        self._known: dict[Kind, Opening] = {}
         self._world: World | None = None
+        self._why: tuple[Sequence[RuleReason], Mapping[str, object]] | None = None
 
-    def like(self, event: AlertFired, world: World) -> Opening | None:
-        """Return what opening by `event` comes to, None when nothing has been opened like it yet."""
+    def like(self, kind: Kind, world: World) -> Opening | None:
+        """Return what the first one of a kind came to, None when none has been opened yet in this world."""
         if self._world is not world:
             self._known.clear()
             return None
-        known = self._known.get(_kind(event))
-        return None if known is None else _filled_in(known, event)
+        return self._known.get(kind)
 
-    def keep(self, event: AlertFired, world: World, opening: Opening) -> None:
-        """Remember what `event` came to."""
+    def keep(self, kind: Kind, world: World, opening: Opening) -> None:
+        """Remember what the first one of a kind came to."""
         self._world = world
-        self._known[_kind(event)] = opening
+        self._known[kind] = opening
+
+    def words(self, ruleset: Ruleset, alert: Alert, verdict: Verdict, place: Told, muted: SuppressedBy | None) -> Words:
+        """Return what an alert says to the incident that it opens; equal reasons are one object."""
+        if muted is not None:
+            why = why_of(ruleset, verdict, muted)
+        elif self._why is not None and self._why[0] == verdict.reasons:
+            why = self._why[1]
+        else:
+            why = why_of(ruleset, verdict, None)
+            self._why = (verdict.reasons, why)
+        return Words(
+            number=place.number,
+            key=place.key,
+            fingerprint=alert.fingerprint,
+            title=alert.title,
+            summary=alert.summary,
+            links=links_of(ruleset, alert, verdict),
+            why=why,
+        )
 
 
-def _kind(event: AlertFired) -> Hashable:
-    """Return all that decides how an incident opens, as far as the event tells it."""
-    return tuple([policy.hash for policy in event.policies]), event.policies[0].name, _deciding(event)
-
-
-def _filled_in(known: Opening, event: AlertFired) -> Opening:
-    number, before, after = event.number, f"i{known.incident.number}-", f"i{event.number}-"
-    incident = replace(
-        known.incident,
-        number=number,
-        key=event.key,
-        title=event.title,
-        summary=event.summary,
-        links=event.links,
-        truncated=event.truncated,
-        tracks=tuple([_renamed(track, before, after) for track in known.incident.tracks]),
+def kind_of(alert: Alert, verdict: Verdict) -> Kind:
+    """Return all that decides how an alert opens an incident of its own, but for its words."""
+    return (
+        alert.source,
+        alert.truncated,
+        verdict.service,
+        verdict.severity,
+        verdict.cause,
+        verdict.rule,
+        verdict.policies,
+        verdict.start_at,
+        verdict.repage,
     )
-    rows = tuple([replace(row, incident=number, reference=after + row.reference[len(before) :]) for row in known.rows])
-    entries = tuple([replace(entry, incident=number, body=_told(entry, event)) for entry in known.entries])
-    return Opening(incident, rows, entries)
 
 
-def _told(entry: JournalEntry, event: AlertFired) -> Mapping[str, object]:
-    """Return the body of an entry; only the first one holds what the alert says."""
-    if entry.kind != OPENED:
-        return entry.body
-    return {**entry.body, "title": event.title, "fingerprint": event.fingerprint, "why": dict(event.why)}
-
-
-def _renamed(track: Track, before: str, after: str) -> Track:
-    """Return a track whose attempts are those of another incident."""
-    if not track.pages:
-        return track
-    return replace(track, pages=tuple([_page(page, before, after) for page in track.pages]))
-
-
-def _page(page: Page, before: str, after: str) -> Page:
-    return replace(page, steps=tuple([_step(step, before, after) for step in page.steps]))
-
-
-def _step(step: StepProgress, before: str, after: str) -> StepProgress:
-    return replace(step, reference=after + step.reference[len(before) :]) if step.reference else step
+def kind_of_event(event: AlertFired, ruleset: Ruleset) -> Kind | None:
+    """Return the same of an event; None when more than that decides: it is no plain alert that fires anew."""
+    if event.member is not None or event.previous is not None or event.again:
+        return None
+    if event.actor or event.via is not Via.SOURCE:
+        return None
+    if any(ruleset.policies.get(policy.name) is not policy for policy in event.policies):
+        return None
+    return (
+        event.source,
+        event.truncated,
+        event.service,
+        event.severity,
+        event.cause,
+        event.rule,
+        tuple(policy.name for policy in event.policies),
+        event.start_at,
+        event.repage,
+    )

@@ -1,5 +1,6 @@
 """Incidents and the rules that they are pinned to: moving them onto those in force, and counting those that are not."""
 
+from operator import attrgetter
 from typing import assert_never
 
 from escalatord.core.events import HoursChanged, Rebase
@@ -38,8 +39,9 @@ def _move(unit: Unit, command: Move) -> Answered:
 
 def _move_all(unit: Unit, command: MoveAll) -> Moved:
     moved = []
-    for number in sorted(unit.incidents):
-        if is_outdated(unit.incidents[number], unit.world.ruleset):
+    for incident in sorted(unit.all_known(), key=attrgetter("number")):
+        number = incident.number
+        if is_outdated(incident, unit.world.ruleset):
             done = _move(unit, Move(incident=number, person=command.person, via=command.via))
             if done.reason is Reason.REBASED:
                 moved.append(number)
@@ -47,7 +49,7 @@ def _move_all(unit: Unit, command: MoveAll) -> Moved:
 
 
 def _look(unit: Unit) -> int:
-    for incident in list(unit.incidents.values()):
+    for incident in unit.all_known():
         if any(timer.kind is TimerKind.HOURS_START for timer in incident.timers):
             unit.happen(incident, HoursChanged())
     return sum(is_outdated(incident, unit.world.ruleset) for incident in unit.incidents.values())

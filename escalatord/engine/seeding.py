@@ -47,6 +47,9 @@ class Figures:
             return
         for entry in written.entries:
             self.ledger.add(entry)
+        for entries, times in written.alike:
+            for entry in entries:
+                self.ledger.add(entry, times)
         self.seq = max(self.seq, written.seq)
 
     def fold(self, entries: Iterable[JournalEntry], seq: int) -> None:

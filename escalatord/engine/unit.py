@@ -10,25 +10,28 @@ from itertools import groupby
 from operator import itemgetter
 from typing import TypeVar
 
+from escalatord.core.alert import Alert
 from escalatord.core.escalation import step
 from escalatord.core.events import AlertFired, Effect, Event, Notify, Outcome, Record, Withdraw
-from escalatord.core.incident import Attempt, Incident, NoticeKind, Reason, State, Via
+from escalatord.core.incident import Attempt, Incident, NoticeKind, State, Via
 from escalatord.core.invariants import violations
-from escalatord.core.mutes import MuteKind
+from escalatord.core.mutes import MuteKind, SuppressedBy
 from escalatord.core.policy import Policy
 from escalatord.core.rules import AlertRecord, Verdict
 from escalatord.core.ruleset import World
 from escalatord.core.values import replace
-from escalatord.engine.openings import Opening, Openings
+from escalatord.engine.effects import PAGE_KINDS, attempt_of, entry_of, is_withdrawn
+from escalatord.engine.fired import Told
+from escalatord.engine.openings import Alike, Opening, Openings, kind_of, kind_of_event
 from escalatord.engine.page_counts import PageCounts, wanted
 from escalatord.engine.surroundings import Surroundings
+from escalatord.store.forms import Printed
 from escalatord.store.rows import DigestRow, JournalEntry, MemberRow, OutboxRow
 from escalatord.store.tx import Tx
 
 K = TypeVar("K")
 V = TypeVar("V")
 
-PAGE_KINDS = frozenset({NoticeKind.PAGE, NoticeKind.REMIND, NoticeKind.LAST_RESORT, NoticeKind.ACK_QUESTION})
 ANSWERED_KINDS = PAGE_KINDS | {NoticeKind.MILESTONE, NoticeKind.HANDOVER}
 """Messages that come with a code and a link to answer by."""
 CALL_OFF_KINDS = frozenset({NoticeKind.ACKED, NoticeKind.STAND_DOWN})
@@ -71,6 +74,7 @@ class Unit:
         """Alerts that keep nobody quiet any more because their incident is over."""
         self.broken: list[tuple[int, str]] = []
         self._openings = Openings()
+        self._alike: dict[int, Alike | None] = {}
         self._undo: list[tuple[dict[object, object], object, object]] = []
         self._marks: tuple[int, int, int, int] = (0, 0, 0, 0)
         self._mark_around = 0
@@ -114,6 +118,8 @@ class Unit:
 
     def incident(self, number: int) -> Incident | None:
         """Return an incident as it is by now, reading it when it is not known yet."""
+        if number in self._alike:
+            self._fill_in(number)
         if number not in self.incidents:
             self.know(self.tx.load((number,)))
         return self.incidents.get(number)
@@ -149,6 +155,7 @@ class Unit:
     def open_of_services(self, services: Iterable[str]) -> dict[str, int]:
         """Return an open incident of each of these services that has one, in their order."""
         wanted = tuple(services)
+        self.all_known()
         found = self.tx.open_of_services(wanted) if wanted else {}
         for incident in self.changed.values():
             if incident.state is State.RESOLVED and found.get(incident.service) == incident.number:
@@ -176,12 +183,9 @@ class Unit:
             world = replace(world, paged=self.counts.now(self.journal))
         if policies and not policies.keys() <= world.policies.keys():
             world = replace(world, policies={**world.policies, **policies})
-        # who chooses by what was paged so far opens each anew; a storm's bundle is one of its kind
-        alike = incident is None and world is self.world and isinstance(event, AlertFired) and event.member is None
-        if alike and isinstance(event, AlertFired):
-            opening = self._openings.like(event, world)
-            if opening is not None:
-                return self._open(opening)
+        # who chooses by what was paged so far opens each anew
+        is_first = incident is None and world is self.world and isinstance(event, AlertFired)
+        kind = kind_of_event(event, world.ruleset) if is_first and isinstance(event, AlertFired) else None
         journal, outbox = len(self.journal), len(self.outbox)
         outcome = step(incident, event, self.now, world)
         after = outcome.incident
@@ -195,10 +199,42 @@ class Unit:
                 self.put(self.reopened, after.number, None)
             for effect in outcome.effects:
                 self._keep(after, effect)
-            if alike and isinstance(event, AlertFired):
+            if kind is not None:
                 opening = Opening(after, tuple(self.outbox[outbox:]), tuple(self.journal[journal:]))
-                self._openings.keep(event, world, opening)
+                self._openings.keep(kind, world, opening)
         return outcome
+
+    def open_like(self, place: Told, alert: Alert, verdict: Verdict, muted: SuppressedBy | None) -> bool:
+        """Open an incident as one of its kind was opened in this transaction; False when none was."""
+        opening = self._openings.like(kind_of(alert, verdict), self.world)
+        if opening is None:
+            return False
+        words = self._openings.words(self.world.ruleset, alert, verdict, place, muted)
+        self.put(self._alike, place.number, Alike(opening, words))
+        self.put(self.by_key, place.key, place.number)
+        if self.counts is not None:
+            self._fill_in(place.number)  # its pages are counted in the journal
+        return True
+
+    def all_known(self) -> list[Incident]:
+        """Return every incident that is known by now, those that opened like another one too."""
+        for number in self._alike:
+            self._fill_in(number)
+        return list(self.incidents.values())
+
+    @property
+    def alike(self) -> dict[int, Alike]:
+        """Return the incidents that opened like another one, and to which nothing else has happened yet."""
+        return {number: one for number, one in self._alike.items() if one is not None}
+
+    def _fill_in(self, number: int) -> None:
+        alike = self._alike[number]
+        if alike is not None:
+            self.put(self._alike, number, None)
+            opening = alike.opening.by(alike.words)
+            self._put(opening.incident)
+            self.outbox += opening.rows
+            self.journal += opening.entries
 
     def _chosen_by(self, incident: Incident | None, event: Event) -> bool:
         """Return whether a tier that the event could enter chooses by how often people were paged."""
@@ -206,12 +242,6 @@ class Unit:
         for track in incident.tracks if incident is not None else ():
             policies += filter(None, (self.world.policies.get(track.policy),))
         return wanted(policies)
-
-    def _open(self, opening: Opening) -> Outcome:
-        self._put(opening.incident)
-        self.outbox += opening.rows
-        self.journal += opening.entries
-        return Outcome(incident=opening.incident, effects=(), reason=Reason.OPENED)
 
     def _put(self, incident: Incident) -> None:
         self.put(self.incidents, incident.number, incident)
@@ -265,62 +295,32 @@ class Unit:
     def _keep(self, incident: Incident, effect: Effect) -> None:
         match effect:
             case Notify():
-                self.outbox.append(self._row(incident, effect))
+                self.outbox.append(attempt_of(incident, effect, self.world.ruleset.channels, self.now))
             case Withdraw():
                 self.withdrawals.append((incident.number, effect))
-                self.outbox = [row for row in self.outbox if not _is_withdrawn(row, incident.number, effect)]
+                self.outbox = [row for row in self.outbox if not is_withdrawn(row, incident.number, effect)]
             case Record():
-                self.journal.append(self._entry(incident, effect))
-
-    def _entry(self, incident: Incident, record: Record) -> JournalEntry:
-        return JournalEntry(
-            incident=incident.number,
-            at=self.now,
-            actor=record.person or "escalatord",
-            via=record.via,
-            kind=record.kind,
-            body=record.body,
-            policy=incident.main.policy,
-        )
-
-    def _row(self, incident: Incident, notify: Notify) -> OutboxRow:
-        spec = self.world.ruleset.channels.get(notify.channel)
-        provider = spec.provider if spec else "none"
-        return OutboxRow(
-            reference=notify.reference,
-            incident=incident.number,
-            track=notify.track,
-            tier=notify.tier,
-            epoch=notify.epoch,
-            kind=notify.kind,
-            person=notify.person,
-            channel=notify.channel,
-            lane=f"{notify.channel}/{provider}",
-            rank=incident.severity.rank,
-            late=notify.late,
-            reason=notify.reason,
-            actor=notify.actor,
-            due_at=self.now,
-        )
+                self.journal.append(entry_of(incident, effect, self.now))
 
     # ------------------------------------------------------------------------------------------------------ writing
 
     def flush(self) -> int:
         """Write everything; return the last journal sequence (0 when nothing was journaled)."""
         tx = self.tx
+        opened = self._printed()
         for number, incident in self.changed.items():
             for name in violations(incident):
                 self.broken.append((number, name))
                 self.record("invariant_violated", {"incident": number, "invariant": name})
-        if self.changed:
-            tx.save(list(self.changed.values()))
-        seq = tx.append(self.journal) if self.journal else 0
+        if self.changed or opened:
+            tx.save(list(self.changed.values()), opened)
+        seq = tx.append(self.journal, opened) if self.journal or opened else 0
         self.write_attempts()
         for number, taken_back in self.withdrawals:
             tx.outbox_withdraw(number, taken_back.track, "no longer needed", taken_back.person)
         rows = self._worth_sending() if self.withdrawals else self.outbox
-        if rows:
-            tx.outbox_add(rows)
+        if rows or opened:
+            tx.outbox_add(rows, opened)
         for number in self.reopened:
             tx.hold_codes(number)
         for number in self.over:
@@ -333,6 +333,16 @@ class Unit:
             tx.touch_alerts(source, [fingerprint for _source, fingerprint in seen], self.now)
         self.outbox = rows
         return seq
+
+    def _printed(self) -> list[Printed]:
+        """Return the rows of those that opened like another one; those of which no form can be made are filled in."""
+        printed = []
+        for number, (opening, words) in self.alike.items():
+            if opening.form is None:
+                self._fill_in(number)
+            else:
+                printed.append(opening.form.fill(words))
+        return printed
 
     def _worth_sending(self) -> list[OutboxRow]:
         """Leave out the call-offs for people whose pages never went out: they were never woken."""
@@ -352,8 +362,3 @@ class Unit:
 
 
 _ABSENT = object()
-
-
-def _is_withdrawn(row: OutboxRow, incident: int, taken_back: Withdraw) -> bool:
-    meant = taken_back.track in ("", row.track) and taken_back.person in ("", row.person)
-    return meant and row.incident == incident and row.kind in PAGE_KINDS

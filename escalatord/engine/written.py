@@ -20,14 +20,16 @@ class Written:
     """What one transaction came to, one result (or error) per command, in order.
 
     `touched` are the alerts that it changed, `outbox` the lanes in which it left something to send. `limited` are
-    (channel, how) of messages that did not go out as they were, because of a limit. `muted` says of each alert that is
-    newly muted by what, `held_back` how many are.
+    (channel, how) of messages that did not go out as they were, because of a limit. `alike` are journals that stand for
+    so many more, of incidents which opened alike and differ in nothing that figures count. `muted` says of each alert
+    that is newly muted by what, `held_back` how many are.
     """
 
     results: tuple[object, ...]
     changed: tuple[int, ...]
     touched: tuple[Place, ...]
     entries: tuple[JournalEntry, ...]
+    alike: tuple[tuple[Sequence[JournalEntry], int], ...] = ()
     seq: int
     outbox: frozenset[str]
     retries: tuple[datetime, ...]
@@ -54,6 +56,7 @@ def joined(parts: Sequence[Written], now: datetime) -> Written:
         changed=tuple(dict.fromkeys(number for part in parts for number in part.changed)),
         touched=tuple(place for part in parts for place in part.touched),
         entries=tuple(entry for part in parts for entry in part.entries),
+        alike=tuple(one for part in parts for one in part.alike),
         seq=max((part.seq for part in parts), default=0),
         outbox=frozenset[str]().union(*(part.outbox for part in parts)),
         retries=tuple(at for part in parts for at in part.retries),

@@ -29,17 +29,20 @@ ADAPTER_CONFIG = ConfigDict(ser_json_inf_nan="strings", hide_input_in_errors=Tru
 class Codec(Generic[T]):
     """Turns values of one type into JSON text and back.
 
-    `apart` names fields that have a column of their own and are left out of the text.
+    `apart` names fields that have a column of their own and are left out of the text; `briefly`, those are left out too
+    that hold their defaults. A default is then a part of what is stored: it must never change.
     """
 
-    def __init__(self, kind: type[T], apart: frozenset[str] = frozenset()) -> None:
+    def __init__(self, kind: type[T], apart: frozenset[str] = frozenset(), *, briefly: bool = False) -> None:
         # pydantic takes a config only around a dataclass, not for the dataclass itself: hence the union with None.
         self._adapter: TypeAdapter[T | None] = TypeAdapter(cast("type[T]", kind | None), config=ADAPTER_CONFIG)
         self._apart = set(apart) or None
+        self._briefly = briefly
+        self._to_json = self._adapter.serializer.to_json  # dump_json costs as much again around a small value
 
     def encode(self, value: T) -> str:
         """Return `value` as JSON; ValueError when it holds text that is not Unicode."""
-        return self._adapter.dump_json(value, exclude=self._apart).decode()
+        return self._to_json(value, exclude=self._apart, exclude_defaults=self._briefly).decode()
 
     def decode(self, text: str, apart: str = "") -> T:
         """Return the value in `text`; `apart` holds the members kept outside, as JSON, each with a comma after it.
@@ -50,8 +53,8 @@ class Codec(Generic[T]):
         return cast("T", self._adapter.validate_json("{" + apart + text[1:]))
 
 
-incident_codec = Codec(Incident, apart=frozenset({"version"}))
-alert_codec = Codec(AlertRecord, apart=frozenset({"last_seen_at"}))
+incident_codec = Codec(Incident, apart=frozenset({"version"}), briefly=True)
+alert_codec = Codec(AlertRecord, apart=frozenset({"last_seen_at"}), briefly=True)
 verdict_codec = Codec(Verdict)
 policy_codec = Codec(Policy)
 

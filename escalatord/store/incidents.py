@@ -153,13 +153,13 @@ def next_due(connection: Connection) -> datetime | None:
     return from_micros(at)
 
 
-def save(connection: Connection, items: Sequence[Incident]) -> None:
+def save(connection: Connection, items: Sequence[Incident], opened: Sequence[Row] = ()) -> None:
     """Write snapshots: new ones when their version is 0, else only over the version that was read.
 
-    What is stored has the next version. Raise ConflictError when one of them was changed meanwhile; nothing of the
-    transaction may be kept then.
+    What is stored has the next version. `opened` are rows of new ones. Raise ConflictError when one of them was changed
+    meanwhile; nothing of the transaction may be kept then.
     """
-    fresh = [_row(incident) for incident in items if incident.version == 0]
+    fresh = [*(row_of(incident) for incident in items if incident.version == 0), *opened]
     # In one order everywhere: two nodes that change the same incidents never wait for each other in a circle.
     known = [_change(i) for i in sorted(items, key=attrgetter("number")) if i.version > 0]
     try:
@@ -214,7 +214,8 @@ def _incident(version: int, body: str) -> Incident:
     return incident_codec.decode(body, f'"version":{version},')
 
 
-def _row(incident: Incident) -> Row:
+def row_of(incident: Incident) -> Row:
+    """Return the row of a new incident."""
     return {
         "number": incident.number,
         "version": 1,

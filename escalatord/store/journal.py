@@ -55,21 +55,29 @@ _last_incident = select(journal.c.incident).order_by(journal.c.seq.desc()).limit
 _heads = select(journal_heads).where(journal_heads.c.incident.in_(bindparam("incidents", expanding=True)))
 _incident_exists = select(literal(1)).where(incidents.c.number == bindparam("incident"))
 _insert = insert(journal)
-# Keys in order and no spaces: the same entry always gives the same text.
-_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False).encode
+canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False, check_circular=False).encode
+"""Keys in order and no spaces: the same entry always gives the same text."""
 
 
-def append(connection: Connection, heads: Heads, entries: Sequence[JournalEntry]) -> int:
+def append(
+    connection: Connection, heads: Heads, entries: Sequence[JournalEntry], begun: Sequence[Sequence[Row]] = ()
+) -> int:
     """Append `entries` in order and return the number of the last one (of the journal's last one when there are none).
 
-    `heads` holds the ends of chains met in this transaction and is brought up to date.
+    `heads` holds the ends of chains met in this transaction and is brought up to date. `begun` are rows of chains that
+    begin with them, hashes included.
     """
-    if not entries:
+    if not (entries or begun):
         return last_seq(connection)
     touched = dict.fromkeys(entry.incident for entry in entries)
     _read_heads(connection, heads, [incident for incident in touched if incident not in heads])
     texts: dict[int, str] = {}
     rows = [_chained(heads, entry, _text(texts, entry.body)) for entry in entries]
+    for chain in begun:
+        last = chain[-1]
+        touched[last["incident"]] = None
+        heads[last["incident"]] = Head(len(chain), last["hash"])
+        rows += chain
     insert_many(connection, _insert, rows)
     # In one order everywhere, as for incidents. Who meets a chain that another node made longer decides again.
     ends = [
@@ -143,7 +151,7 @@ def verify(connection: Connection, incident: int) -> bool:
     piecewise = {"yield_per": VERIFY_ROWS_AT_ONCE}
     with connection.execute(_of_incident, {"incident": incident}, execution_options=piecewise) as rows:
         for row in rows:
-            if row.prev_hash != end.hash or row.hash != _hash(row._mapping):  # noqa: SLF001 the public name of a row's dict
+            if row.prev_hash != end.hash or row.hash != hash_of(row._mapping):  # noqa: SLF001 the public name of a row's dict
                 return False
             end = Head(end.length + 1, row.hash)
     heads: Heads = {}
@@ -164,34 +172,40 @@ def _text(texts: dict[int, str], body: Mapping[str, object]) -> str:
     """Return a body as canonical JSON; entries that share one body, the very same object, share its text."""
     known = texts.get(id(body))
     if known is None:
-        known = texts[id(body)] = _canonical(body)
+        known = texts[id(body)] = canonical(body)
     return known
 
 
-def _chained(heads: Heads, entry: JournalEntry, body: str) -> Row:
-    before = heads[entry.incident]
-    row: Row = {
+def row_of(entry: JournalEntry, body: str | None = None) -> Row:
+    """Return the row of an entry, but for its place in a chain; `body` is its body's text where that is known."""
+    return {
         "incident": entry.incident,
         "at": to_micros(entry.at),
         "actor": entry.actor,
         "via": entry.via.value,
         "kind": entry.kind,
         "policy": entry.policy,
-        "body": body,
-        "prev_hash": before.hash,
+        "body": canonical(entry.body) if body is None else body,
     }
-    row["hash"] = _hash(row)
-    heads[entry.incident] = Head(before.length + 1, row["hash"])
-    return row
 
 
-def _hash(row: Mapping[Any, Any]) -> str:
+def hash_of(row: Mapping[Any, Any]) -> str:
+    """Return the hash of a row that knows the hash before it."""
     quoted = encode_basestring_ascii
     envelope = (
         f'{{"actor":{quoted(row["actor"])},"at":{row["at"]},"body":{row["body"]},"incident":{row["incident"]},'
         f'"kind":{quoted(row["kind"])},"policy":{quoted(row["policy"])},"via":{quoted(row["via"])}}}'
     )
     return sha256((envelope + row["prev_hash"]).encode()).hexdigest()
+
+
+def _chained(heads: Heads, entry: JournalEntry, body: str) -> Row:
+    before = heads[entry.incident]
+    row = row_of(entry, body)
+    row["prev_hash"] = before.hash
+    row["hash"] = hash_of(row)
+    heads[entry.incident] = Head(before.length + 1, row["hash"])
+    return row
 
 
 def _journal_row(row: Any) -> JournalRow:

@@ -104,10 +104,10 @@ _threads = (
 )
 
 
-def add(connection: Connection, rows: Sequence[OutboxRow]) -> None:
-    """Write new attempts; IntegrityError when a reference was used before."""
-    if rows:
-        insert_many(connection, _insert, [_row(row) for row in rows])
+def add(connection: Connection, attempts: Sequence[OutboxRow], rows: Sequence[Row] = ()) -> None:
+    """Write new attempts (`rows` as they are); IntegrityError when a reference was used before."""
+    if attempts or rows:
+        insert_many(connection, _insert, [*map(row_of, attempts), *rows])
 
 
 def withdraw(connection: Connection, incident: int, track: str, result: str, person: str = "") -> list[str]:
@@ -264,7 +264,8 @@ def _urgency(row: OutboxRow) -> tuple[int, datetime, str]:
     return -row.rank, row.due_at, row.reference
 
 
-def _row(row: OutboxRow) -> Row:
+def row_of(row: OutboxRow) -> Row:
+    """Return an attempt as it is stored."""
     return {
         "reference": row.reference,
         "incident": row.incident,

@@ -16,6 +16,7 @@ from escalatord.core.rules import AlertRecord
 from escalatord.core.values import replace
 from escalatord.store import alerts, answers, digests, incidents, journal, outbox, runtime
 from escalatord.store.alerts import Judged
+from escalatord.store.forms import Printed
 from escalatord.store.incidents import ConflictError, OpenCount
 from escalatord.store.nodes import Nodes
 from escalatord.store.rows import (
@@ -88,9 +89,12 @@ class Tx(RunTime):
         """Return the earliest deadline of any open incident or alert."""
         return incidents.next_due(self._connection)
 
-    def save(self, items: Sequence[Incident]) -> None:
-        """Write snapshots over the version that was read (0 = new); ConflictError when one was changed meanwhile."""
-        incidents.save(self._connection, items)
+    def save(self, items: Sequence[Incident], opened: Sequence[Printed] = ()) -> None:
+        """Write snapshots over the version that was read (0 = new), and new ones that are rows already.
+
+        ConflictError when one was changed meanwhile.
+        """
+        incidents.save(self._connection, items, [each.incident for each in opened])
         for incident in items:
             if incident.version == 0:
                 self._heads.setdefault(incident.number, journal.Head())  # nobody wrote of it before: none is looked for
@@ -157,15 +161,15 @@ class Tx(RunTime):
 
     # journal
 
-    def append(self, entries: Sequence[JournalEntry]) -> int:
-        """Append entries, chained by incident; return the number of the last one.
+    def append(self, entries: Sequence[JournalEntry], opened: Sequence[Printed] = ()) -> int:
+        """Append entries, chained by incident, then the chains of new incidents; return the number of the last one.
 
         Those of incident 0 go to the chain of this process.
         """
         chain = self.standing.chain
         if chain:
             entries = [entry if entry.incident else replace(entry, incident=chain) for entry in entries]
-        return journal.append(self._connection, self._heads, entries)
+        return journal.append(self._connection, self._heads, entries, [each.entries for each in opened])
 
     def journal_of(self, incident: int) -> list[JournalRow]:
         """Return an incident's entries (0 = the daemon's own), oldest first."""
@@ -205,9 +209,9 @@ class Tx(RunTime):
 
     # outbox
 
-    def outbox_add(self, rows: Sequence[OutboxRow]) -> None:
+    def outbox_add(self, rows: Sequence[OutboxRow], opened: Sequence[Printed] = ()) -> None:
         """Write new attempts; a reference is used once, for ever."""
-        outbox.add(self._connection, rows)
+        outbox.add(self._connection, rows, [row for each in opened for row in each.attempts])
 
     def outbox_withdraw(self, incident: int, track: str, result: str, person: str = "") -> list[str]:
         """Withdraw what still waits and demands an answer on `track` ("" = on all) of one person, if one is named.

@@ -44,6 +44,8 @@ COMPUTING_MODULES = frozenset(
 )  # fmt: skip - a table of words reads better in lines
 CLOCK_CALLS = frozenset({"now", "utcnow", "today"})
 WORLD_CALLS = frozenset({"open", "print", "input", "eval", "exec", "compile", "__import__", "breakpoint", "hash", "id"})
+# copying is written out for each class from the names of its fields, as dataclasses write out __init__
+WORLD_CALLS_OF_FILES = {"values.py": frozenset({"exec"})}
 ASYNC_NODES = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
 
 
@@ -59,7 +61,7 @@ def impurities(source, name="some.py"):
                     found.append(f"imports from {'.' * level}{module or ''}")
             case ast.Call(func=ast.Attribute(attr=attr)) if attr in CLOCK_CALLS:
                 found.append(f"reads a clock by {attr}()")
-            case ast.Call(func=ast.Name(id=called)) if called in WORLD_CALLS:
+            case ast.Call(func=ast.Name(id=called)) if called in WORLD_CALLS - WORLD_CALLS_OF_FILES.get(name, set()):
                 found.append(f"calls {called}()")
             case ast.Global():
                 found.append(f"keeps state in a global {', '.join(node.names)}")

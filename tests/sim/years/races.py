@@ -22,7 +22,7 @@ import structlog
 from escalatord.core.events import Ack, PageNext, PassOn, Resolve
 from escalatord.core.incident import Attempt, Incident, NoticeKind, State, TrackState, Via
 from escalatord.core.roster import ChannelKind, ChannelSpec
-from escalatord.engine.unit import PAGE_KINDS
+from escalatord.engine.effects import PAGE_KINDS
 from escalatord.engine.written import Written
 from escalatord.notify.channel import Message
 from escalatord.notify.simulated import SimMessage
