@@ -27,7 +27,7 @@ from escalatord.config.redaction import secrets_of
 from escalatord.core.incident import Attempt
 from escalatord.core.ruleset import Ruleset
 from escalatord.deadman import EVERY_SECONDS, DeadMan
-from escalatord.engine.auditor import Audit, run_audits
+from escalatord.engine.auditor import AUDIT_EVERY_SECONDS, Audit, run_audits
 from escalatord.engine.commands import Receipt, Remark
 from escalatord.engine.engine import Engine
 from escalatord.engine.ledger import Ledger
@@ -205,6 +205,7 @@ class Daemon:
         self.metrics.reloaded(ok=True, now=self.clock.now())
         self.deadman = DeadMan(self.options.heartbeat_url, self.options.heartbeat_seconds, self.clock, self.metrics)
         self.engine.on_written = self._written
+        self.engine.on_untaken = self.metrics.answer_not_taken
         if any(spec.provider in SIMULATED for spec in self.ruleset.channels.values()):
             self._open_switchboard()
         channels = build_channels(self.ruleset, self.outside, self.switchboard)
@@ -246,7 +247,9 @@ class Daemon:
             "commits": self.engine.run_commits(),
             "deadlines": self.engine.run_deadlines(),
             "sender": self.sender.run(),
-            "auditor": run_audits(self.engine, self.clock, self._audited),
+            "auditor": run_audits(
+                self.engine, self.clock, self._audited, self.supervisor.often_enough(AUDIT_EVERY_SECONDS)
+            ),
             "housekeeping": Housekeeping(
                 self.engine, self.figures, self.metrics, self.clock, lambda: self.peers.known
             ).run(),
@@ -283,8 +286,7 @@ class Daemon:
 
     def _written(self, written: Written) -> None:
         self.figures.written(written)
-        late = max((seconds for _kind, seconds in written.lateness), default=0.0)
-        self.peers.lateness_seconds = max(late, self.peers.lateness_seconds)
+        self.peers.written(written)
         self.metrics.committed(written)
 
     async def _receipt(self, reference: str, status: Attempt, reason: str, provider_id: str) -> None:

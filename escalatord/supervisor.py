@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 ABSTRACT = "@"
 MICROSECONDS = 1_000_000
+SIGNS_PER_LIMIT = 3
 
 
 class Supervisor:
@@ -18,10 +19,10 @@ class Supervisor:
         self._address = environ.get("NOTIFY_SOCKET", "")
         self._watchdog = environ.get("WATCHDOG_USEC", "")
 
-    @property
-    def watchdog_seconds(self) -> float:
-        """Return within how many seconds the manager wants to hear of us, 0 when it does not care."""
-        return int(self._watchdog) / MICROSECONDS if self._watchdog.isdecimal() else 0.0
+    def often_enough(self, seconds: float) -> float:
+        """Return `seconds`, or less when the manager's limit wants it: two signs of life in a row may be missed."""
+        watched = self._watchdog.isdecimal() and int(self._watchdog) > 0
+        return min(seconds, int(self._watchdog) / MICROSECONDS / SIGNS_PER_LIMIT) if watched else seconds
 
     def ready(self, status: str) -> None:
         """Say that start-up or a reload is over."""

@@ -3,12 +3,14 @@
 import shutil
 import signal
 import socket
+import time
 import urllib.error
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from escalatord.engine.auditor import AUDIT_EVERY_SECONDS
 from tests.fakes.processes import ROOT, Daemon, call, ended, wait_until
 
 
@@ -59,12 +61,15 @@ def test_a_service_manager_hears_ready_alive_reloading_and_stopping(
 ):
     """READY=1 after the start, WATCHDOG=1 from the first audit, RELOADING=1 with its instant on SIGHUP, STOPPING=1."""
     monkeypatch.setenv("NOTIFY_SOCKET", str(manager.path))
+    monkeypatch.setenv("WATCHDOG_USEC", "3000000")
     daemon = Daemon(tmp_path, rules)
     with ended(daemon):
         daemon.start()
         assert "paging with rules" in manager.until("READY=1")
-        if not any("WATCHDOG=1" in heard for heard in manager.heard):
+        first = time.monotonic()
+        for _ in range(3):
             manager.until("WATCHDOG=1")
+        assert time.monotonic() - first < AUDIT_EVERY_SECONDS, "as often as the manager wants it, not as usual"
         assert daemon.running is not None
         daemon.running.process.send_signal(signal.SIGHUP)
         assert "MONOTONIC_USEC=" in manager.until("RELOADING=1")
@@ -134,6 +139,15 @@ def test_figures_continue_across_a_restart(rules: Path, tmp_path: Path):
         daemon.start()
         assert _metric(daemon, count).endswith(" 1.0")
         assert _metric(daemon, 'escalatord_acknowledgements_total{result="ok",via="sms"}').endswith(" 1.0")
+
+
+def test_an_ack_that_was_not_taken_is_counted(rules: Path, tmp_path: Path):
+    """No journal holds it; `/metrics` of this process does."""
+    daemon = Daemon(tmp_path, rules)
+    with ended(daemon):
+        daemon.start()
+        daemon.answer("ana", "sms", text="ok")
+        assert _metric(daemon, 'escalatord_acknowledgements_total{result="refused",via="sms"}').endswith(" 1.0")
 
 
 def _metric(daemon: Daemon, name: str) -> str:

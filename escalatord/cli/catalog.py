@@ -12,7 +12,6 @@ from escalatord.errors import ConfigError, Finding
 
 EXIT_REFUSED = 1
 EXIT_UNREADABLE = 3
-CODE_LEADS_NOWHERE = "E020"
 
 
 @click.group()

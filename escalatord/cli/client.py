@@ -29,7 +29,6 @@ NUMBER = re.compile(r"(?:inc-)?(\d{1,15})", re.IGNORECASE | re.ASCII)
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 EXIT_NEGATIVE = 1
-EXIT_USAGE = 2
 EXIT_BAD_RULES = 3
 EXIT_NOT_REACHABLE = 4
 EXIT_NOT_ALLOWED = 5

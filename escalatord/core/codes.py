@@ -2,7 +2,7 @@
 
 No look-alikes (no I O Q S Z B G, no 0 1). Codes that follow one another differ in both signs, so a slip of one sign
 meets no other code of the same night. A code rests until 24 h after its incident closed; the store keeps that, and
-codes that still rest are in use for `next_code`.
+codes that still rest are in use.
 """
 
 import re
@@ -18,13 +18,8 @@ CODES_MAX = SINGLE_MAX + DOUBLE_MAX
 CODE = re.compile(rf"([{LETTERS}])[\s.\-]*([{DIGITS}]{{1,2}})")
 
 
-def next_code(in_use: Collection[str]) -> str:
-    """Return the first code not in use: 152 of one digit, then 1,216 of two; "" when a person has all of them."""
-    return next(free_codes(in_use), "")
-
-
 def free_codes(in_use: Collection[str]) -> Iterator[str]:
-    """Yield the codes not in use, in the order of `next_code`."""
+    """Yield the codes not in use: 152 of one digit, then 1,216 of two; none when a person has all of them."""
     for place in range(SINGLE_MAX):
         code = _single(place)
         if code not in in_use:

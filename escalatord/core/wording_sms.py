@@ -70,12 +70,6 @@ def text_of(telling: Telling) -> str:
             assert_never(telling.kind)
 
 
-def proof_text(code: str, link: str) -> str:
-    """Return the text that proves a phone works: it opens nothing and is answered like a page."""
-    parts = ["TEST from escalatord: reply ", code, " to prove this phone works. No alert is open."]
-    return fit([*parts, f"\n{link}" if link else ""])
-
-
 def confidential_text(telling: Telling, limit: int = SEPTETS_MAX) -> str:
     """Return all that any channel may say of a confidential case: its code, its clock, and where to sign in."""
     parts: list[str | Cut]

@@ -72,14 +72,17 @@ async def audit_once(engine: Engine, now: datetime) -> Audit:
     )
 
 
-async def run_audits(engine: Engine, clock: Clock, report: Callable[[Audit], None]) -> None:
+async def run_audits(
+    engine: Engine, clock: Clock, report: Callable[[Audit], None], every_seconds: float = AUDIT_EVERY_SECONDS
+) -> None:
     """Audit for ever; `report` hears of every audit that could be made."""
     told: set[str] = set()
     at, monotonic = clock.now(), clock.monotonic()
     while True:
         try:
             audit = await audit_once(engine, clock.now())
-            if _stands_still(audit.at - at, clock.monotonic() - monotonic):
+            if not audit.at - at and clock.monotonic() - monotonic >= every_seconds / 2:
+                # no deadline would ever come
                 audit = replace(audit, silent=(*audit.silent, "wall clock"))
             at, monotonic = audit.at, clock.monotonic()
         except StoreUnavailableError as error:
@@ -95,12 +98,7 @@ async def run_audits(engine: Engine, clock: Clock, report: Callable[[Audit], Non
                 )
             report(audit)
             await _tell(engine, audit, told)
-        await clock.sleep(AUDIT_EVERY_SECONDS)
-
-
-def _stands_still(wall: timedelta, seconds: float) -> bool:
-    """Return whether the wall clock has not moved while time passed: no deadline would ever come."""
-    return seconds >= AUDIT_EVERY_SECONDS / 2 and not wall
+        await clock.sleep(every_seconds)
 
 
 async def _tell(engine: Engine, audit: Audit, told: set[str]) -> None:

@@ -163,7 +163,7 @@ class Batch:
             entries=tuple(unit.journal),
             alike=tuple((opening.entries, times) for opening, times in openings.items()),
             seq=seq,
-            outbox=bool(unit.outbox),
+            outbox=frozenset(row.lane for rows in (unit.outbox, *(one.rows for one in openings)) for row in rows),
             retries=tuple(unit.retries),
             next_due=min((at for at in deadlines if at is not None), default=None),
             poisoned=tuple(run.poisoned),

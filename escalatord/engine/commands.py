@@ -286,14 +286,19 @@ Command: TypeAlias = (
 Result: TypeAlias = Ingested | Answered | Moved | tuple[Claimed, ...] | Overridden | Absence | Silenced | int | None
 
 
+ANY_LANE = ""
+"""Stands for the lanes of what somebody left behind, which nobody knows."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changed:
     """Told to subscribers after a commit: which incidents changed, and the last journal sequence.
 
-    `outbox` says that there is something new to send, `retries` when attempts that failed are to be tried again.
+    `outbox` are the lanes in which there is something new to send, `retries` when attempts that failed are to be tried
+    again.
     """
 
     incidents: tuple[int, ...] = ()
     seq: int = 0
-    outbox: bool = False
+    outbox: frozenset[str] = frozenset()
     retries: tuple[datetime, ...] = ()

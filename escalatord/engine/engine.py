@@ -108,6 +108,8 @@ class Engine:
         self.pulse = Pulse(clock)
         self._answered: deque[tuple[str, str]] = deque(maxlen=ANSWERED_KEPT_MAX)
         self.on_written: Callable[[Written], None] = lambda _written: None
+        self.on_untaken: Callable[[str, str], None] = lambda _via, _result: None
+        """Hears of acks that changed nothing and are in no journal; see `respond.Untaken`."""
 
     # ------------------------------------------------------------------------------------------------------- asking
 
@@ -250,8 +252,8 @@ class Engine:
 
     async def catch_up(self) -> None:
         """Look at deadlines that other nodes set, and at alerts that they changed."""
-        hearing, needed = self._batch.hearing, self._batch.around.needed
-        next_due, behind = await self.read(lambda tx: (tx.next_due(), needed and hearing.is_behind(tx)))
+        hearing, needed, now = self._batch.hearing, self._batch.around.needed, self.clock.now()
+        next_due, behind = await self.read(lambda tx: (tx.next_due(), needed and hearing.is_behind(tx, now)))
         if next_due is not None and (self._next_due is None or next_due < self._next_due):
             self._next_due = next_due
             self._wake_due.set()

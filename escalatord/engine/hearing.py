@@ -19,6 +19,7 @@ from escalatord.core.ruleset import Ruleset, World
 from escalatord.core.values import replace
 from escalatord.engine.absences import load_away
 from escalatord.engine.surroundings import Surroundings
+from escalatord.store.nodes import NEWS_KEPT_SECONDS
 from escalatord.store.tx import Tx
 
 ALERTS_SURVEYED_MAX = 200_000
@@ -29,6 +30,10 @@ NEWS_MAX = 5_000
 """Past it everything is read anew."""
 UNSETTLED_SECONDS_MAX = 60.0
 """No transaction of ours lasts longer: what was told before that is settled in any case."""
+HEARD_SECONDS_MAX = NEWS_KEPT_SECONDS - UNSETTLED_SECONDS_MAX
+"""Who listened longer ago may have missed what is forgotten by now."""
+LISTEN_SECONDS_MAX = HEARD_SECONDS_MAX / 2
+"""A node that decides nothing listens all the same this often."""
 
 log = get_logger(component="engine")
 
@@ -43,6 +48,8 @@ class Hearing:
         """What the surroundings hold may not be what is committed: survey first."""
         self._world = -1
         self._heard: set[int] = set()
+        self._listened_at: datetime | None = None
+        """When, by the database's clock, everything told was taken in last."""
 
     def catch_up(self, tx: Tx, world: World, around: Surroundings, now: datetime) -> World:
         """Bring `around` up to the snapshot of `tx`, and return the world as it is there."""
@@ -55,14 +62,18 @@ class Hearing:
             self._hear(tx, world.ruleset, around, now)
         return world
 
-    def is_behind(self, tx: Tx) -> bool:
-        """Return whether others told of something that no transaction of ours has taken in yet."""
+    def is_behind(self, tx: Tx, now: datetime) -> bool:
+        """Return whether it is time to listen: others told of something, or none of our transactions did for long."""
+        listened_at = self._listened_at
+        if listened_at is None or now - listened_at > timedelta(seconds=LISTEN_SECONDS_MAX):
+            return True
         return any(revision not in self._heard for revision, _, _ in tx.nodes.news(self.settled, NEWS_MAX))
 
     def survey(self, tx: Tx, ruleset: Ruleset, around: Surroundings, now: datetime) -> None:
         """Build what rules look at beside an alert anew: at a start, with other rules, and when in doubt."""
         records, incidents = _known(tx, ruleset, around, now)
         if tx.standing.now is not None:
+            self._listened_at = now
             self.settled = max(self.settled, tx.nodes.told_before(now - timedelta(seconds=UNSETTLED_SECONDS_MAX)))
             self._heard = {revision for revision, _, _ in tx.nodes.news(self.settled, ALERTS_SURVEYED_MAX)}
         around.rebuild(ruleset, records, _open(incidents), now)
@@ -71,6 +82,9 @@ class Hearing:
         self.in_doubt = False
 
     def _hear(self, tx: Tx, ruleset: Ruleset, around: Surroundings, now: datetime) -> None:
+        if self._listened_at is None or now - self._listened_at > timedelta(seconds=HEARD_SECONDS_MAX):
+            self.in_doubt = True
+        self._listened_at = now
         settled = self.settled
         self._heard = {revision for revision in self._heard if revision > settled}
         news = [] if self.in_doubt else tx.nodes.news(settled, NEWS_MAX)

@@ -44,6 +44,13 @@ CLIMBS = frozenset(
 )
 """Reasons to be at a tier that count as an escalation; also the label values of `escalatord_escalations_total`."""
 ACTIONS = frozenset(Action)
+COUNTED_KINDS = frozenset(
+    {
+        *("opened", "first_paged", "tier_entered", "acknowledged", "ack_joined", "taken_over", "ack_extended"),
+        *("ack_duplicate", "exhausted", "on_enter", "noted", "reopened", "resolved"),
+    }
+)
+"""What figures are made of: entries of other kinds need not be read for them."""
 ANSWERS = {"ack_joined": "ok", "taken_over": "ok", "ack_extended": "ok", "ack_duplicate": "duplicate"}
 
 
@@ -134,7 +141,9 @@ class Ledger:
         self.add(row.entry)
 
     def add(self, entry: JournalEntry, times: int = 1) -> None:
-        """Add what one row says, or `times` rows that differ in nothing that is counted."""
+        """Add what one entry says, or `times` entries that differ in nothing that is counted."""
+        if entry.incident <= 0 or entry.kind not in COUNTED_KINDS:
+            return
         for name, labels in _counted(entry):
             self._count(name, labels, times)
         for name, labels in _measured(entry):

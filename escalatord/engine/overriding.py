@@ -4,7 +4,6 @@ An override never reaches into the past: who was on call then stays true.
 """
 
 from datetime import timedelta
-from typing import assert_never
 
 from escalatord.core.exchange import NoSwap, swap
 from escalatord.core.incident import Via
@@ -23,19 +22,6 @@ WHY_NOT = {
     NoSwap.NO_SHIFT: OverrideReason.NO_SHIFT,
     NoSwap.OVERLAP: OverrideReason.OVERLAP,
 }
-
-
-def arrange(unit: Unit, command: AddOverride | CancelOverride | SwapShifts) -> Overridden:
-    """Do what somebody wishes about overrides."""
-    match command:
-        case AddOverride():
-            return add_override(unit, command)
-        case CancelOverride():
-            return cancel_override(unit, command)
-        case SwapShifts():
-            return swap_shifts(unit, command)
-        case _:
-            assert_never(command)
 
 
 def add_override(unit: Unit, command: AddOverride) -> Overridden:

@@ -3,14 +3,15 @@
 - There is no leader, and nodes do not speak to each other: all they know of one another is in the database.
 - Every HEARTBEAT_SECONDS a node prolongs its lease and those of what it is sending. One that cannot (stopped, cut off,
   dead) loses both after `lease.LEASE_SECONDS`: the others may then claim what it was sending, and it sends no more.
-- Every LOOK_SECONDS it reads on in the journal. The figures are folded from there, in the order of the journal and not
-  before it is complete, so that every node comes to the same; open pages hear of what changed elsewhere.
+- Every LOOK_SECONDS it reads on in the journal: open pages, and messages under way, hear of what changed elsewhere. The
+  figures are folded from there too, once it is complete, so that every node comes to the same.
 - The database's clock is everybody's clock. On a database of its own a process needs none of this.
 """
 
 import os
 import secrets
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -18,20 +19,26 @@ from structlog import get_logger
 
 from escalatord.clock import FollowingClock
 from escalatord.core.values import replace
-from escalatord.engine.commands import Changed
+from escalatord.engine.commands import ANY_LANE, Changed
 from escalatord.engine.engine import Engine
 from escalatord.engine.hearing import UNSETTLED_SECONDS_MAX
 from escalatord.engine.lease import LEASE_SECONDS
+from escalatord.engine.ledger import COUNTED_KINDS
 from escalatord.engine.place import here, is_over
 from escalatord.engine.seeding import ROWS_AT_ONCE, Figures
+from escalatord.engine.written import Written
 from escalatord.errors import StoreUnavailableError
 from escalatord.store.nodes import Horizon
-from escalatord.store.rows import JournalRow, NodeRow
+from escalatord.store.rows import NodeRow
 from escalatord.store.tx import Tx
 
 HEARTBEAT_SECONDS = 3.0
 LOOK_SECONDS = 1.0
 TIDY_EVERY_SECONDS = 600.0
+CHANGES_AT_ONCE_MAX = 100_000
+"""Of so many entries of the journal the incidents are told in one look."""
+NEWS_FORGOTTEN_AT_ONCE_MAX = 5_000
+"""A transaction of some ten milliseconds. One a second keeps up with any number of alerts that nodes can tell of."""
 
 log = get_logger(component="peers")
 
@@ -41,7 +48,7 @@ class _Look:
     """What one look at the database found."""
 
     horizon: Horizon
-    rows: list[JournalRow]
+    changes: Sequence[tuple[int, int]]
     nodes: list[NodeRow]
 
 
@@ -71,9 +78,12 @@ class Peers:
         self._clock = clock
         self._version = version
         self._node: NodeRow | None = None
-        self._told = 0
+        self._told_upto = 0
+        """Everything up to this number of the journal was told here; above it, by incident, the last that was."""
+        self._told: dict[int, int] = {}
         self._waiting: _Unsettled | None = None
         self._complete = 0
+        self._tidy_at = clock.monotonic()
 
     @property
     def own(self) -> str:
@@ -106,7 +116,7 @@ class Peers:
             node = tx.nodes.join(node, over)
             return node, tuple(tx.nodes.all()), tx.last_seq()
 
-        node, self.known, self._told = await self._engine.write(enter, alone=True)
+        node, self.known, self._told_upto = await self._engine.write(enter, alone=True)
         self._node = node
         self._clock.follow(node.heartbeat_at, asked_at)
         self._engine.take_place(node.chain, asked_at)
@@ -131,6 +141,7 @@ class Peers:
                     beat_at = self._clock.monotonic()
                     await self.beat()
                 await self.look()
+                await self.tidy()
             except StoreUnavailableError as error:
                 log.warning("the other nodes cannot be heard", error=str(error))
             await self._clock.sleep(LOOK_SECONDS)
@@ -163,7 +174,9 @@ class Peers:
         """Read on in the journal, and see who is there and what is due."""
         told = await self._engine.read(
             lambda tx: _Look(
-                horizon=tx.nodes.horizon(), rows=tx.journal_after(self._told, ROWS_AT_ONCE), nodes=tx.nodes.all()
+                horizon=tx.nodes.horizon(),
+                changes=tx.nodes.changes(self._told_upto, CHANGES_AT_ONCE_MAX),
+                nodes=tx.nodes.all(),
             )
         )
         before = {node.id for node in self.known if node.lease_until >= self._clock.now()}
@@ -172,15 +185,53 @@ class Peers:
         lost = before - alive - {self.own}
         for name in lost:
             log.warning("a node gives no sign of life", node=name)
-        incidents = tuple(dict.fromkeys(row.entry.incident for row in told.rows if row.entry.incident > 0))
-        if told.rows:
-            self._told = told.rows[-1].seq
+        incidents = self._news(told.changes)
         # a dead node's messages need somebody; those of the living are sent by whoever made them
         if incidents or lost:
-            self._engine.hear(Changed(incidents=incidents, seq=self._told, outbox=bool(lost)))
+            last = max((seq for _incident, seq in told.changes), default=self._told_upto)
+            self._engine.hear(Changed(incidents=incidents, seq=last, outbox=frozenset({ANY_LANE} if lost else ())))
         await self._engine.catch_up()
         self._settle(told.horizon)
         await self._fold()
+
+    def written(self, written: Written) -> None:
+        """Hear what this node committed: nobody here has to be told of it again."""
+        self.lateness_seconds = max(self.lateness_seconds, *(seconds for _kind, seconds in written.lateness), 0.0)
+        if self._node is not None:
+            self._told.update(dict.fromkeys(written.changed, written.seq))
+
+    def _news(self, changes: Sequence[tuple[int, int]]) -> tuple[int, ...]:
+        """Return the incidents that changed since they were told of.
+
+        Who commits later may have a lower number, so what was seen is remembered one by one until that has settled. Of
+        one incident numbers do come in order: two nodes never change it at once.
+        """
+        news = tuple(incident for incident, seq in changes if self._told.get(incident, 0) < seq)
+        self._told.update(changes)
+        last = max((seq for _incident, seq in changes), default=self._complete)
+        floor = min(max(self._told_upto, self._complete), last)
+        if last - floor > CHANGES_AT_ONCE_MAX / 2:
+            floor = last  # a storm beside a transaction that hangs: better one that is not told than all of them late
+        if floor > self._told_upto:
+            self._told_upto = floor
+            self._told = {incident: seq for incident, seq in self._told.items() if seq > floor}
+        return news
+
+    async def tidy(self) -> None:
+        """Drop some of the news that everybody has heard; the next look goes on with it while any are left.
+
+        A transaction of its own, and a short one: a sign of life never waits for a great deal of it.
+        """
+        if self._clock.monotonic() < self._tidy_at:
+            return
+
+        def forget(tx: Tx) -> int:
+            now = tx.standing.now
+            assert now is not None  # noqa: S101 - a shared database has a clock
+            return tx.nodes.forget_news(now, NEWS_FORGOTTEN_AT_ONCE_MAX)
+
+        if not await self._engine.write(forget):
+            self._tidy_at = self._clock.monotonic() + TIDY_EVERY_SECONDS
 
     def _settle(self, horizon: Horizon) -> None:
         """Find out up to which number everything is complete."""
@@ -201,7 +252,6 @@ class Peers:
         """Add to the figures what is complete."""
         figures, end = self._figures, self._complete
         while figures.seq < end:
-            rows = await self._engine.read(lambda tx: tx.journal_after(figures.seq, ROWS_AT_ONCE))
-            whole = len(rows) < ROWS_AT_ONCE or rows[-1].seq >= end
-            figures.fold([row for row in rows if row.seq <= end], end if whole else rows[-1].seq)
+            facts = await self._engine.read(lambda tx: tx.nodes.facts(COUNTED_KINDS, figures.seq, end, ROWS_AT_ONCE))
+            figures.fold((entry for _seq, entry in facts), end if len(facts) < ROWS_AT_ONCE else facts[-1][0])
         figures.caught_up = figures.caught_up or end > 0

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from escalatord.engine.engine import Engine
 from escalatord.engine.ledger import Ledger
 from escalatord.engine.written import Written
-from escalatord.store.rows import JournalRow
+from escalatord.store.rows import JournalEntry
 
 ROWS_AT_ONCE = 5_000
 CHECKPOINT_EVERY_ROWS = 5_000
@@ -52,10 +52,10 @@ class Figures:
                 self.ledger.add(entry, times)
         self.seq = max(self.seq, written.seq)
 
-    def fold(self, rows: Iterable[JournalRow], seq: int) -> None:
-        """Fold rows read from the journal, which is complete up to number `seq`."""
-        for row in rows:
-            self.ledger.apply(row)
+    def fold(self, entries: Iterable[JournalEntry], seq: int) -> None:
+        """Fold what was read from the journal, which is complete up to number `seq`."""
+        for entry in entries:
+            self.ledger.add(entry)
         self.seq = seq
 
     async def keep(self, engine: Engine, *, anyway: bool = False) -> None:

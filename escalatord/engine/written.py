@@ -19,9 +19,10 @@ class CommandFailedError(EscalatordError):
 class Written:
     """What one transaction came to, one result (or error) per command, in order.
 
-    `touched` are the alerts that it changed. `limited` are (channel, how) of messages that did not go out as they were,
-    because of a limit. `alike` are journals that stand for so many more, of incidents which opened alike and differ in
-    nothing that figures count. `muted` says of each alert that is newly muted by what, `held_back` how many are.
+    `touched` are the alerts that it changed, `outbox` the lanes in which it left something to send. `limited` are
+    (channel, how) of messages that did not go out as they were, because of a limit. `alike` are journals that stand for
+    so many more, of incidents which opened alike and differ in nothing that figures count. `muted` says of each alert
+    that is newly muted by what, `held_back` how many are.
     """
 
     results: tuple[object, ...]
@@ -30,7 +31,7 @@ class Written:
     entries: tuple[JournalEntry, ...]
     alike: tuple[tuple[Sequence[JournalEntry], int], ...] = ()
     seq: int
-    outbox: bool
+    outbox: frozenset[str]
     retries: tuple[datetime, ...]
     next_due: datetime | None
     poisoned: tuple[int, ...]
@@ -57,7 +58,7 @@ def joined(parts: Sequence[Written], now: datetime) -> Written:
         entries=tuple(entry for part in parts for entry in part.entries),
         alike=tuple(one for part in parts for one in part.alike),
         seq=max((part.seq for part in parts), default=0),
-        outbox=any(part.outbox for part in parts),
+        outbox=frozenset[str]().union(*(part.outbox for part in parts)),
         retries=tuple(at for part in parts for at in part.retries),
         next_due=min((part.next_due for part in parts if part.next_due), default=None),
         poisoned=tuple(number for part in parts for number in part.poisoned),

@@ -21,7 +21,6 @@ from escalatord.engine.asking import Asker
 
 ANSWER_BYTES_MAX = 256 * 1024
 CONNECTIONS_MAX = 8
-STATUS_OK = 200
 
 logger = get_logger(component="prometheus")
 

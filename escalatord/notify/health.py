@@ -41,7 +41,6 @@ class Breaker:
     state: BreakerState = BreakerState.CLOSED
     failures: int = 0
     tried_at: datetime | None = None
-    succeeded_at: datetime | None = None
     reason: str = ""
 
     @property
@@ -64,14 +63,14 @@ class Breaker:
             return self, False
         return replace(self, state=BreakerState.HALF_OPEN, tried_at=now), True
 
-    def succeed(self, now: datetime) -> "Breaker":
-        """Return the breaker after a message was taken."""
-        return Breaker(succeeded_at=now)
+    def succeed(self) -> "Breaker":
+        """Return the breaker after a message was taken: as a new one, whatever was before."""
+        return Breaker()
 
     def fail(self, now: datetime, reason: DeliveryReason) -> "Breaker":
         """Return the breaker after a message was not taken; a fault of the address alone counts as a success."""
         if reason not in LANE_FAULTS:
-            return self.succeed(now)
+            return self.succeed()
         failures = self.failures + 1
         if failures < FAILURES_TO_OPEN and self.up:
             return replace(self, failures=failures, reason=reason.value)
@@ -94,9 +93,9 @@ class Health:
         self.breakers[lane], admitted = self.of(lane).admit(now)
         return admitted
 
-    def succeed(self, lane: str, now: datetime) -> None:
+    def succeed(self, lane: str) -> None:
         """Note that a message was taken."""
-        self.breakers[lane] = self.of(lane).succeed(now)
+        self.breakers[lane] = self.of(lane).succeed()
 
     def fail(self, lane: str, now: datetime, reason: DeliveryReason) -> None:
         """Note that a message was not taken."""

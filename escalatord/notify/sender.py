@@ -12,7 +12,6 @@
 import asyncio
 import heapq
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -20,7 +19,6 @@ from structlog import get_logger
 
 from escalatord.clock import Clock, within
 from escalatord.core.incident import Attempt
-from escalatord.core.roster import ChannelSpec
 from escalatord.core.rules import AlertRecord
 from escalatord.core.ruleset import Ruleset
 from escalatord.core.template_values import worst_of
@@ -32,6 +30,7 @@ from escalatord.errors import DeliveryError, DeliveryReason, StoreUnavailableErr
 from escalatord.notify.channel import Channel, Message, Receipt
 from escalatord.notify.fallbacks import Fallbacks
 from escalatord.notify.health import Health
+from escalatord.notify.lane import Lane
 from escalatord.notify.last_look import Flight, LastLooks
 from escalatord.notify.render import Renderer, worded_by
 from escalatord.store.rows import OutboxRow
@@ -39,7 +38,6 @@ from escalatord.store.rows import OutboxRow
 LOOKUP_SECONDS = 3.0
 WORST_ALERT_SECONDS = 1.0
 LEASE_SPARE_SECONDS = 20.0
-LANE_SPARE_SECONDS = 20.0
 LANE = "lane "
 HURRIED_SECONDS = 2.0
 IDLE_SECONDS = 5.0
@@ -72,28 +70,6 @@ class Figures(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Lane:
-    name: str
-    spec: ChannelSpec
-    channel: Channel
-    busy: int = 0
-    began_at: dict[str, float] = field(default_factory=dict)
-    """When each attempt under way began, on the clock that never jumps, by reference."""
-    starved: bool = False
-    """The last claim filled all its room: more may wait."""
-    tasks: set["asyncio.Task[None]"] = field(default_factory=set)
-
-    @property
-    def room(self) -> int:
-        return max(0, self.channel.capabilities.concurrency - self.busy)
-
-    @property
-    def patience_seconds(self) -> float:
-        """Longer than any attempt: two questions, two last looks, and the call."""
-        return self.channel.capabilities.timeout_seconds + LANE_SPARE_SECONDS
-
-
 class Sender:
     """Claims due rows, hands them to channels, reports what became of them. `run` inside a TaskGroup.
 
@@ -116,7 +92,7 @@ class Sender:
         self._renderer = Renderer(external_url)
         self._health = Health()
         self._fallbacks = Fallbacks(engine, figures.template_fell_back)
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[str, Lane] = {}
         self._wake = asyncio.Event()
         self._idle_seconds = idle_seconds
         self._retries: list[datetime] = []
@@ -134,7 +110,7 @@ class Sender:
             lane = f"{name}/{spec.provider}"
             old = self._lanes.get(lane)
             if old is None:
-                lanes[lane] = _Lane(lane, spec, channel)
+                lanes[lane] = Lane(lane, spec, channel)
             else:
                 # the same lane goes on: what is under way still counts against its room
                 old.spec, old.channel = spec, channel
@@ -185,8 +161,12 @@ class Sender:
     def _hear(self, changed: Changed) -> None:
         for at in changed.retries[: RETRIES_KEPT_MAX - len(self._retries)]:
             heapq.heappush(self._retries, at)
-        if changed.outbox or changed.retries:
+        if changed.retries or any([self._takes_more(lane) for lane in changed.outbox]):  # noqa: C419 - each is told
             self._wake.set()
+
+    def _takes_more(self, name: str) -> bool:
+        lane = self._lanes.get(name)
+        return lane is None or lane.takes_more()
 
     def _show_pulse(self) -> None:
         """Say which lanes are not stuck: they have room, and no attempt under way takes longer than one can."""
@@ -261,7 +241,7 @@ class Sender:
             task.add_done_callback(lane.tasks.discard)
         return self._look_for_strays
 
-    async def _deliver(self, lane: _Lane, flight: Flight) -> None:
+    async def _deliver(self, lane: Lane, flight: Flight) -> None:
         """One attempt from claim to report."""
         reference = flight.item.row.reference
         try:
@@ -271,7 +251,7 @@ class Sender:
         finally:
             self._engine.lease.holding.pop(reference, None)
 
-    async def _deliver_held(self, lane: _Lane, flight: Flight) -> None:
+    async def _deliver_held(self, lane: Lane, flight: Flight) -> None:
         started = self._clock.monotonic()
         item = flight.item
         try:
@@ -293,7 +273,7 @@ class Sender:
         await self._report(item, receipt.status, receipt.reason, receipt.provider_id)
         await self._fallbacks.write_down()
 
-    async def _attempt(self, lane: _Lane, flight: Flight) -> Receipt:
+    async def _attempt(self, lane: Lane, flight: Flight) -> Receipt:
         item = flight.item
         now = self._clock.now()
         breaker, may_go = self._health.of(lane.name).admit(now)
@@ -323,10 +303,10 @@ class Sender:
             log.exception("a channel raised", reference=item.row.reference, lane=lane.name)
             self._fallbacks.tell(lane.spec.name, now)
             return Receipt(status=Attempt.FAILED_TEMPORARY, reason=DeliveryReason.OTHER)
-        self._health.breakers[lane.name] = self._health.of(lane.name).succeed(self._clock.now())
+        self._health.breakers[lane.name] = self._health.of(lane.name).succeed()
         return receipt
 
-    async def _worded(self, lane: _Lane, item: Claimed, now: datetime) -> Message:
+    async def _worded(self, lane: Lane, item: Claimed, now: datetime) -> Message:
         """Return the message of a row. Its incident is as it was when claimed, a moment ago: the last look before."""
         world = self._engine.world
         alert = await self._worst_alert(item) if worded_by(item, lane.spec, world) else None
@@ -344,7 +324,7 @@ class Sender:
         except (TimeoutError, StoreUnavailableError):
             return None
 
-    def _patience_seconds(self, lane: _Lane, row: OutboxRow, now: datetime) -> float:
+    def _patience_seconds(self, lane: Lane, row: OutboxRow, now: datetime) -> float:
         """Return how long the provider may take; in a lane in trouble, what a row has waited there counts.
 
         Else a page that waits behind hung ones would hang as long as they did before its fallback starts.
@@ -354,7 +334,7 @@ class Sender:
             return whole
         return min(whole, max(HURRIED_SECONDS, whole - (now - row.due_at).total_seconds()))
 
-    async def _send(self, lane: _Lane, flight: Flight, message: Message, patience_seconds: float) -> Receipt:
+    async def _send(self, lane: Lane, flight: Flight, message: Message, patience_seconds: float) -> Receipt:
         """Hand the message over within its time; a time-out is an unknown outcome, so ask."""
         try:
             return await self._engine.lease.keep(flight.term, patience_seconds, self._call(lane, flight, message))
@@ -369,10 +349,10 @@ class Sender:
                 return found
         raise error
 
-    async def _call(self, lane: _Lane, flight: Flight, message: Message) -> Receipt:
+    async def _call(self, lane: Lane, flight: Flight, message: Message) -> Receipt:
         return await lane.channel.send(message) if await self._looks.wanted(flight) else NEEDLESS
 
-    async def _ask(self, lane: _Lane, message: Message) -> Receipt | None:
+    async def _ask(self, lane: Lane, message: Message) -> Receipt | None:
         """Ask the provider what became of a reference, for LOOKUP_SECONDS; None = not found or no answer."""
         if not lane.channel.capabilities.lookup:
             return None

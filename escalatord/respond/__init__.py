@@ -1,15 +1,17 @@
 """How humans answer: text messages, keys of a phone, ack links, chat buttons.
 
 Everything said by a human becomes a command; everything told back is what the committed result says. This floor knows
-the engine by four things only, declared here: `submit`, `read`, `ruleset`, `clock`.
+the engine by five things only, declared here: `submit`, `read`, `ruleset`, `clock`, `on_untaken`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Protocol, TypeVar
 
 from escalatord.clock import Clock
-from escalatord.core.incident import Incident
+from escalatord.core.events import Ack
+from escalatord.core.incident import Incident, Reason
 from escalatord.core.policy import Policy
 from escalatord.core.rules import AlertRecord
 from escalatord.core.ruleset import Ruleset
@@ -18,6 +20,16 @@ from escalatord.engine.commands import Answer, Answered, Command, HumanEvent, Re
 from escalatord.store.rows import CodeRow, DigestRow, JournalRow, LinkRow, MemberRow, OutboxRow
 
 T = TypeVar("T")
+
+UNJOURNALED = frozenset({Reason.NO_INCIDENT, Reason.NO_SUCH_TRACK, Reason.STALE_ANSWER, Reason.ALREADY_RESOLVED})
+"""What an ack comes to of which the journal says nothing."""
+
+
+class Untaken(StrEnum):
+    """Why an ack that somebody meant changed nothing, and is counted here because no journal holds it."""
+
+    AMBIGUOUS = "ambiguous"
+    REFUSED = "refused"
 
 
 class Reader(Protocol):
@@ -80,7 +92,16 @@ class Reader(Protocol):
         ...
 
 
-class EnginePort(Protocol):
+class Counting(Protocol):
+    """Who counts what no journal holds."""
+
+    @property
+    def on_untaken(self) -> Callable[[str, str], None]:
+        """Return who counts acks that were not taken: (via, `Untaken`)."""
+        ...
+
+
+class EnginePort(Counting, Protocol):
     """The engine as answers see it."""
 
     @property
@@ -107,4 +128,11 @@ async def answer(engine: EnginePort, incident: int, event: HumanEvent) -> Answer
     result = await engine.submit(Answer(incident=incident, event=event))
     if not isinstance(result, Answered):
         raise TypeError(f"an Answer was answered with {type(result).__name__}")
+    count_refusal(engine, event, result.reason)
     return result
+
+
+def count_refusal(engine: Counting, event: HumanEvent, reason: Reason) -> None:
+    """Count an ack that came to nothing which is in the journal."""
+    if isinstance(event, Ack) and reason in UNJOURNALED:
+        engine.on_untaken(event.via, Untaken.REFUSED)

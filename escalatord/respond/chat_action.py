@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from escalatord.core.events import Ack, Note, PageNext, PassOn, Resolve, Snooze, Unack
 from escalatord.core.incident import Incident, Reason, Track, TrackState, Via
 from escalatord.engine.commands import Answered, HumanEvent, Stranger
-from escalatord.respond import EnginePort, Reader, answer
+from escalatord.respond import EnginePort, Reader, Untaken, answer
 from escalatord.respond.callers import find_by_account, is_paged, masked
 from escalatord.respond.recent import Recent
 from escalatord.respond.reply_text import heard, outcome_text
@@ -19,6 +19,7 @@ from escalatord.respond.reply_text import heard, outcome_text
 SNOOZE_SECONDS = 3600.0
 STRANGER_WINDOW_SECONDS = 3600
 VALUE_PARTS_MAX = 3
+ACK_VERBS = frozenset({"ack", "join", "take_over"})
 EPOCH_DIGITS_MAX = 9
 LINK_YOUR_ACCOUNT = (
     "Link your account first: ask an admin to put your chat user id into the people file. Nothing was acked. "
@@ -59,14 +60,16 @@ class ChatAction:
         `text` goes with the verbs that take one (`note`, `resolve`). StoreUnavailableError: nothing was done.
         """
         people = find_by_account(self._engine.ruleset, user)
+        click = parse_click(action_id, value)
         if len(people) != 1:
+            self._count_refused(click)
             await self._note_stranger(user)
             return ChatAnswer(text=LINK_YOUR_ACCOUNT)
-        click = parse_click(action_id, value)
         if click is None:
             return ChatAnswer(text=NOT_A_BUTTON)
         found = await self._engine.read(lambda tx: _look(tx, click.reference))
         if found is None:
+            self._count_refused(click)
             return ChatAnswer(text=TOO_OLD)
         incident, track = found
         event = self._event(click, people[0], track, text)
@@ -104,6 +107,10 @@ class ChatAction:
                 return Note(person=person, via=via, text=text) if text else None
             case _:
                 return None
+
+    def _count_refused(self, click: Click | None) -> None:
+        if click is not None and click.verb in ACK_VERBS:
+            self._engine.on_untaken(Via.CHAT, Untaken.REFUSED)
 
     def _is_stale(self, click: Click, person: str, track: Track) -> bool:
         """Return whether what the button offered is no longer true: another tier, somebody's ack that is not theirs."""

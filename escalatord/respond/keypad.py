@@ -16,7 +16,7 @@ from escalatord.core.telling import Handles, headline, join_names, paged_now, sh
 from escalatord.core.wording_speech import MENU, sentences_of, speakable, spelled, spoken_duration
 from escalatord.engine.commands import Receipt, Stranger
 from escalatord.errors import DeliveryReason
-from escalatord.respond import EnginePort, Reader, answer
+from escalatord.respond import EnginePort, Reader, Untaken, answer
 from escalatord.respond.callers import CodedPage, epoch_for, find_by_number, masked, pages_of, plain_number, world_of
 from escalatord.respond.digests import acked, passed_on, spoken, told_by
 from escalatord.respond.recent import Recent
@@ -135,6 +135,7 @@ class Keypad:
         if digit in (KEY_ACK, KEY_PASS_ON) and said is not None:
             self._said.drop(caller)
             return await self._answer_all([page for page in waiting if _key_of(page) in said.pages], digit)
+        self._count_untaken(digit, Untaken.AMBIGUOUS)  # which pages were meant was forgotten: they are said again
         shown = waiting[:PAGES_SPOKEN_MAX]
         self._said.put(caller, Said(pages=tuple(map(_key_of, shown))))
         return _open_pages(shown, len(waiting) - len(shown))
@@ -146,6 +147,8 @@ class Keypad:
             results = await acked(self._engine, waiting, Via.CALL, f"key 4, {row.reference}")
         else:
             results = await passed_on(self._engine, waiting, Via.CALL)
+        if not results:
+            self._count_untaken(digit, Untaken.REFUSED)
         sentences = [sentence for result in results[:PAGES_SPOKEN_MAX] for sentence in outcome_sentences(result)[:1]]
         more = len(results) - PAGES_SPOKEN_MAX
         sentences += [f"And {more} more."] if more > 0 else []
@@ -153,6 +156,8 @@ class Keypad:
 
     async def _answer_all(self, pages: Sequence[CodedPage], digit: str) -> Spoken:
         sentences: list[str] = []
+        if not pages:
+            self._count_untaken(digit, Untaken.REFUSED)
         for page in pages:
             epoch = epoch_for(page.track, page.person)
             event: Ack | PassOn = PassOn(person=page.person, via=Via.CALL, track=page.track.name, epoch=epoch)
@@ -162,6 +167,10 @@ class Keypad:
             result = heard(self._engine.ruleset, answered, page.person, page.track.name, page.code)
             sentences += outcome_sentences(result)
         return Spoken(sentences=tuple(sentences) or (NOTHING_WAITS,), hang_up=True)
+
+    def _count_untaken(self, digit: str, result: Untaken) -> None:
+        if digit == KEY_ACK:
+            self._engine.on_untaken(Via.CALL, result)
 
 
 def outcome_sentences(result: Heard) -> tuple[str, ...]:

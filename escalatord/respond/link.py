@@ -28,7 +28,7 @@ from escalatord.core.tokens import is_long, numbers, right_number, token_hash
 from escalatord.core.units import parse_duration_seconds
 from escalatord.core.wallclock import Style
 from escalatord.engine.commands import Answered, HumanEvent
-from escalatord.respond import EnginePort, Reader, answer
+from escalatord.respond import EnginePort, Reader, Untaken, answer
 from escalatord.respond.callers import CLIMBING, is_paged, world_of
 from escalatord.respond.recent import Recent
 from escalatord.respond.reply_text import heard, outcome_text
@@ -73,6 +73,7 @@ class LinkAction(StrEnum):
     NOTE = "note"
 
 
+ACKS = frozenset({LinkAction.ACK, LinkAction.JOIN, LinkAction.TAKE_OVER})
 ACTIONS: dict[LinkState, tuple[LinkAction, ...]] = {
     LinkState.NOT_ACKED: (LinkAction.ACK, LinkAction.PASS_ON, LinkAction.SNOOZE),
     LinkState.COUNTED: (LinkAction.UNDO, LinkAction.NOTE, LinkAction.PASS_ON),
@@ -179,24 +180,27 @@ class Links:
         """
         sight = await self._sight(token)
         if sight is None:
-            return LinkView(state=LinkState.UNKNOWN)
+            return self._refuse(action, LinkView(state=LinkState.UNKNOWN))
         if self._is_over_limit(token, sight.now):
-            return replace(self._view(token, sight), said="Too many tries. Wait a minute.", limited=True)
+            view = replace(self._view(token, sight), said="Too many tries. Wait a minute.", limited=True)
+            return self._refuse(action, view)
         state = self._state(token, sight)
         if state not in ACTIONS:
-            return self._view(token, sight)
+            return self._refuse(action, self._view(token, sight))
         used = self._read_nonce(nonce, token, sight.now)
         if used is None:
-            return replace(self._view(token, sight), said="This page was out of date. Nothing changed, choose again.")
+            said = "This page was out of date. Nothing changed, choose again."
+            return self._refuse(action, replace(self._view(token, sight), said=said))
         if used.mark in self._used:
             return replace(self._view(token, sight, proven=used.proven), said="Already done.")
         if is_long(token) and not used.proven:
             refusal = self._match(token, number)
             if refusal:
-                return replace(self._view(token, sight), said=refusal)
+                why = Untaken.REFUSED if number else Untaken.AMBIGUOUS
+                return self._refuse(action, replace(self._view(token, sight), said=refusal), why)
         event = _event(sight, used.epoch, action, detail)
         if event is None or LinkAction(action) not in ACTIONS[state]:
-            return replace(self._view(token, sight, proven=True), said=self._not_now(sight))
+            return self._refuse(action, replace(self._view(token, sight, proven=True), said=self._not_now(sight)))
         return await self._happen(token, sight, used, event)
 
     # ------------------------------------------------------------------------------------------------- acting
@@ -212,6 +216,12 @@ class Links:
         said = outcome_text(heard(self._engine.ruleset, answered, sight.row.person, sight.track.name))
         after = await self._sight(token)
         return replace(self._view(token, after, proven=True), said=said) if after else LinkView(state=LinkState.UNKNOWN)
+
+    def _refuse(self, action: str, view: LinkView, why: Untaken = Untaken.REFUSED) -> LinkView:
+        """Count a button that did nothing, if it was to acknowledge; return the view as it is."""
+        if action in ACKS:
+            self._engine.on_untaken(Via.LINK, why)
+        return view
 
     def _match(self, token: str, number: int) -> str:
         """Return "" when the right number was chosen, else what to say; a wrong one burns the link."""

@@ -17,7 +17,7 @@ from escalatord.core.incident import Reason, TrackState, Via
 from escalatord.core.roster import ChannelKind
 from escalatord.engine.commands import Answered, Stranger, Unreachable
 from escalatord.errors import EscalatordError, StoreUnavailableError
-from escalatord.respond import EnginePort, Reader, answer
+from escalatord.respond import EnginePort, Reader, Untaken, answer
 from escalatord.respond.callers import CodedPage, epoch_for, find_by_number, masked, pages_of, plain_number
 from escalatord.respond.digests import CodedDigest, acked, digests_of, passed_on, with_digests
 from escalatord.respond.grammar import Meaning, Reply, parse_reply
@@ -47,6 +47,9 @@ STRANGER_WINDOW_SECONDS = 3600
 ACKS_AT_ONCE_MAX = 50
 ALERTS_LISTED_MAX = 4
 ALERTS_COUNTED_MAX = 1000
+
+MEANT_ACKS = frozenset({Meaning.ACK, Meaning.BARE_ACK, Meaning.ACK_ALL, Meaning.JOIN, Meaning.UNCLEAR})
+"""What counts as an ack that was not taken. An unclear text may be one: nobody can tell."""
 
 ACTED = frozenset(
     {
@@ -106,20 +109,23 @@ class SmsReplies:
 
     async def _receive(self, number: str, text: str, via: Via) -> str | None:
         found = find_by_number(self._engine.ruleset, number, (ChannelKind.SMS,))
+        reply = parse_reply(text)
         if not found:
+            self._count_untaken(reply, via, Untaken.REFUSED)
             await self._note_stranger(number, via)
             return None
-        reply = parse_reply(text)
         if via is Via.SMS and await self._carrier(reply.meaning, found):
             return None
         people = tuple(dict.fromkeys(person for person, _key in found))
         return await self._decide(plain_number(number), self._message(reply, people, via, f"number {masked(number)}"))
 
     async def _hear(self, person: str, text: str, via: Via) -> str | None:
+        reply = parse_reply(text)
         if person not in self._engine.ruleset.people:
+            self._count_untaken(reply, via, Untaken.REFUSED)
             await self._note_stranger(person, via)
             return None
-        return await self._decide(f"{via} {person}", self._message(parse_reply(text), (person,), via, ""))
+        return await self._decide(f"{via} {person}", self._message(reply, (person,), via, ""))
 
     def _message(self, reply: Reply, people: tuple[str, ...], via: Via, detail: str) -> Message:
         return Message(reply=reply, people=people, via=via, detail=detail, now=self._engine.clock.now())
@@ -176,6 +182,7 @@ class SmsReplies:
         elif reply.meaning is Meaning.HELP:
             spoke = Spoke(text=help_text(waiting))
         else:
+            self._count_untaken(reply, message.via, Untaken.AMBIGUOUS)
             spoke = Spoke(text=unclear_text(reply.text, waiting))
         return self._measured(sender, message.now, spoke)
 
@@ -183,6 +190,7 @@ class SmsReplies:
         """An ack word without a code: only one waiting page can be meant."""
         if len(waiting) == 1:
             return await self._ack(message, waiting[0])
+        self._count_untaken(message.reply, message.via, Untaken.AMBIGUOUS if waiting else Untaken.REFUSED)
         if waiting:
             return Spoke(text=which_text(waiting))
         live = [page for page in pages if page.live]
@@ -194,8 +202,10 @@ class SmsReplies:
         reply = message.reply
         named = [page for page in pages if page.code == reply.codes[0]]
         if not named:
+            self._count_untaken(reply, message.via, Untaken.REFUSED)
             return Spoke(text=unknown_code_text(reply.codes[0], waiting))
         if len(named) > 1:  # two people share this number and both have this code: nobody can tell who speaks
+            self._count_untaken(reply, message.via, Untaken.AMBIGUOUS)
             return Spoke(text=unclear_text(reply.text, ()))
         page = named[0]
         match reply.meaning:
@@ -218,6 +228,7 @@ class SmsReplies:
             case Meaning.HELP:
                 return Spoke(text=standing_text(self._seen(page, message.now)))
             case _:
+                self._count_untaken(reply, message.via, Untaken.AMBIGUOUS)
                 return Spoke(text=unclear_text(reply.text, [page] if page.waits else waiting))
 
     async def _several(self, message: Message, digest: CodedDigest) -> Spoke:
@@ -226,11 +237,14 @@ class SmsReplies:
         match reply.meaning:
             case Meaning.ACK if not reply.more:
                 results = await acked(self._engine, pages, message.via, message.detail)
+                if not results:
+                    self._count_untaken(reply, message.via, Untaken.REFUSED)
             case Meaning.PASS_ON:
                 results = await passed_on(self._engine, [page for page in pages if page.waits], message.via)
             case Meaning.LIST | Meaning.HELP:
                 return Spoke(text=digest_list_text(digest.code, pages))
             case _:
+                self._count_untaken(reply, message.via, Untaken.AMBIGUOUS)
                 return Spoke(text=digest_help_text(digest.code, len(pages)))
         acted = any(result.answered.reason in ACTED for result in results)
         return Spoke(text=digest_text(digest.code, results), acted=acted)
@@ -254,6 +268,7 @@ class SmsReplies:
 
     async def _ack_several(self, message: Message, pages: Sequence[CodedPage]) -> Spoke:
         if not pages:
+            self._count_untaken(message.reply, message.via, Untaken.REFUSED)
             return Spoke(text=nothing_waits_text())
         if len(pages) == 1:
             return await self._ack(message, pages[0], note=message.reply.note)
@@ -307,6 +322,10 @@ class SmsReplies:
             return None
 
     # ------------------------------------------------------------------------------------------------- pieces
+
+    def _count_untaken(self, reply: Reply, via: Via, result: Untaken) -> None:
+        if reply.meaning in MEANT_ACKS:
+            self._engine.on_untaken(via, result)
 
     def _spoke(self, page: CodedPage, answered: Answered) -> Spoke:
         result = heard(self._engine.ruleset, answered, page.person, page.track.name, page.code)

@@ -10,15 +10,18 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, text, update
+from pydantic_core import from_json
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, literal_column, select, text, update
 
+from escalatord.core.incident import Via
 from escalatord.store.codec import from_micros, to_micros
 from escalatord.store.outbox import end_leases
-from escalatord.store.rows import NodeRow
+from escalatord.store.rows import JournalEntry, NodeRow
 from escalatord.store.sql import execute_many, fetch, insert_many
-from escalatord.store.tables import alert_news, attempt_is_sending, node_chains, nodes, outbox
+from escalatord.store.tables import alert_news, attempt_is_sending, journal, node_chains, nodes, outbox, word
 
 NEWS_KEPT_SECONDS = 3600.0
 """A node that heard nothing for longer has to read every alert again."""
@@ -53,7 +56,24 @@ _news = (
     .limit(bindparam("limit"))
 )
 _told_before = select(func.max(alert_news.c.revision)).where(alert_news.c.at < bindparam("before"))
-_forget_news = delete(alert_news).where(alert_news.c.at < bindparam("before"))
+# By number, from the oldest: what is to be looked through is bounded, and needs no index but the key. What another node
+# is deleting is left to it.
+_oldest_news = select(func.min(alert_news.c.revision)).scalar_subquery()
+_forget_news = delete(alert_news).where(
+    alert_news.c.revision.in_(
+        select(alert_news.c.revision)
+        .where(alert_news.c.revision < _oldest_news + bindparam("limit"), alert_news.c.at < bindparam("before"))
+        .with_for_update(skip_locked=True)
+    )
+)
+_lately = (
+    select(journal.c.incident, journal.c.seq)
+    .where(journal.c.seq > bindparam("after"), journal.c.incident > literal_column("0"))
+    .order_by(journal.c.seq)
+    .limit(bindparam("limit"))
+    .subquery()
+)
+_changes = select(_lately.c.incident, func.max(_lately.c.seq)).group_by(_lately.c.incident)
 _horizon = text(
     "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, "
     "pg_snapshot_xmax(pg_current_snapshot())::text::bigint, "
@@ -151,14 +171,56 @@ class Nodes:
         """Return the last revision told before `at`, 0 when there is none."""
         return self._connection.execute(_told_before, {"before": to_micros(at)}).scalar() or 0
 
-    def forget_news(self, now: datetime) -> None:
-        """Drop news that everybody has heard long ago."""
-        self._connection.execute(_forget_news, {"before": to_micros(now - timedelta(seconds=NEWS_KEPT_SECONDS))})
+    def forget_news(self, now: datetime, limit: int) -> int:
+        """Drop at most `limit` news that everybody has heard long ago, the oldest; return how many. 0 = no more."""
+        before = to_micros(now - timedelta(seconds=NEWS_KEPT_SECONDS))
+        return execute_many(self._connection, _forget_news, [{"before": before, "limit": limit}])
+
+    def changes(self, after: int, limit: int) -> Sequence[tuple[int, int]]:
+        """Return which incidents the journal speaks of after number `after`: (incident, its last number).
+
+        At most `limit` entries are looked through.
+        """
+        return fetch(self._connection, _changes, after=after, limit=limit)
+
+    def facts(self, kinds: Collection[str], after: int, upto: int, limit: int) -> list[tuple[int, JournalEntry]]:
+        """Return at most `limit` entries about incidents of these kinds in (after, upto], in order, by number.
+
+        Only what figures are made of is filled in: no actor and no policy. Entries with the same body share it.
+        """
+        bodies: dict[str, Any] = {}
+        found = []
+        statement = _facts_of(frozenset(kinds))
+        for seq, incident, at, via, kind, text_ in fetch(
+            self._connection, statement, after=after, upto=upto, limit=limit
+        ):
+            body = bodies.get(text_)
+            if body is None:
+                body = bodies[text_] = from_json(text_)
+            entry = JournalEntry(incident=incident, at=from_micros(at), actor="", via=Via(via), kind=kind, body=body)
+            found.append((seq, entry))
+        return found
 
     def horizon(self) -> Horizon:
         """Return how far numbers go. The transactions are those of this snapshot, the numbers are read after it."""
         oldest, following, seq, revision = self._connection.execute(_horizon).one()
         return Horizon(oldest=oldest, next=following, seq=seq, revision=revision)
+
+
+@lru_cache(maxsize=4)
+def _facts_of(kinds: frozenset[str]) -> Select[Any]:
+    columns = (journal.c.seq, journal.c.incident, journal.c.at, journal.c.via, journal.c.kind, journal.c.body)
+    return (
+        select(*columns)
+        .where(
+            journal.c.seq > bindparam("after"),
+            journal.c.seq <= bindparam("upto"),
+            journal.c.incident > literal_column("0"),
+            journal.c.kind.in_([word(kind) for kind in sorted(kinds)]),
+        )
+        .order_by(journal.c.seq)
+        .limit(bindparam("limit"))
+    )
 
 
 def _node(row: Any) -> NodeRow:

@@ -205,20 +205,6 @@ def save(connection: Connection, changes: Sequence[tuple[OutboxRow, OutboxRow]])
     return execute_many(connection, _save, rows) if rows else 0
 
 
-def settle(connection: Connection, reference: str, state: Attempt, news: tuple[str, str], at: datetime) -> bool:
-    """Record news of an attempt as `settled` says; return whether anything changed."""
-    row = get(connection, reference)
-    after = None if row is None else settled(row, state, news, at)
-    return row is not None and after is not None and save(connection, [(row, after)]) == 1
-
-
-def put_back(connection: Connection, reference: str, due_at: datetime, result: str) -> bool:
-    """Let an attempt wait as `returned` says; return whether it may still be tried."""
-    row = get(connection, reference)
-    after = None if row is None else returned(row, due_at, result)
-    return row is not None and after is not None and save(connection, [(row, after)]) == 1
-
-
 def lanes(connection: Connection) -> list[str]:
     """Return the lanes in which something waits."""
     return list(connection.execute(_lanes).scalars())

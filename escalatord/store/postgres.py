@@ -49,13 +49,19 @@ WIRE: dict[str, Any] = {
     "application_name": "escalatord",
 }
 BEGIN_WRITING = (
-    "BEGIN ISOLATION LEVEL REPEATABLE READ; LOCK TABLE counters IN %s MODE; "
+    "BEGIN ISOLATION LEVEL REPEATABLE READ; LOCK TABLE counters IN %s MODE;%s "
     "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, "
     "coalesce((SELECT value FROM counters WHERE name = 'world'), 0), pg_current_xact_id()"
 )
-SHARED, EXCLUSIVE = BEGIN_WRITING % "ROW SHARE", BEGIN_WRITING % "EXCLUSIVE"
 BEGIN_READING = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+# What runs with every commit is planned once for all values, perhaps while its table was all but empty, and the server
+# itself looks at how tables have grown once a minute. So plans are made anew each time as many transactions have run
+# again, later at times.
+DISCARD_PLANS = " DISCARD PLANS;"
+PLANS_KEPT_MAX = 4096
 IDLE, IN_TRANSACTION = 0, 2
+STATEMENTS_PREPARED_MAX = 400
+"""Each takes some 20 KiB of the server's memory. Lists and rows come in a few lengths, each a statement of its own."""
 
 CONFLICTS = frozenset({"40001", "40P01"})
 """Somebody else was faster, or two waited for each other: decide again."""
@@ -97,6 +103,7 @@ class Postgres:
     def __init__(self, url: URL, *, durable: bool) -> None:
         self._url = url.set(drivername=DRIVER)
         self._durable = durable
+        self._begun = 0
         self.name = url.render_as_string(hide_password=True)
 
     def take(self) -> None:
@@ -104,7 +111,7 @@ class Postgres:
 
     def writer(self) -> Engine:
         """Return the engine that writes."""
-        return _engine(self._url, {"synchronous_commit": "on"} if self._durable else {"synchronous_commit": "off"})
+        return _engine(self._url, {"synchronous_commit": "on" if self._durable else "off", "jit": "off"})
 
     def reader(self) -> Engine:
         """Return the engine that reads."""
@@ -127,7 +134,10 @@ class Postgres:
     def begin_writing(self, connection: Connection, *, alone: bool) -> Standing:
         """Begin a transaction on one snapshot; `alone` waits until no other node writes, and keeps them waiting."""
         connection.begin()
-        now, world, _ = run(connection, EXCLUSIVE if alone else SHARED)
+        self._begun += 1
+        stale = self._begun.bit_count() == 1 or self._begun % PLANS_KEPT_MAX == 0
+        begin = BEGIN_WRITING % ("EXCLUSIVE" if alone else "ROW SHARE", DISCARD_PLANS if stale else "")
+        now, world, _ = run(connection, begin)
         return Standing(now=from_micros(int(now)), world=int(world))
 
     def begin_reading(self, connection: Connection) -> Standing:
@@ -234,6 +244,8 @@ def _engine(url: URL, session: dict[str, str]) -> Engine:
             poolclass=NullPool,
             connect_args={**WIRE, "options": options},
             use_native_hstore=False,
+            # By number, as the server counts them: the driver would look for %s in long statements each time.
+            paramstyle="numeric_dollar",
             # Parameters are alert text, phone numbers and hashes of secrets: they stay out of error texts.
             hide_parameters=True,
         )
@@ -243,7 +255,14 @@ def _engine(url: URL, session: dict[str, str]) -> Engine:
         ) from error
 
     def on_connect(driver: Any, _record: object) -> None:
+        from psycopg import RawCursor, RawServerCursor  # noqa: PLC0415 most have no use for it
+        from psycopg.types.numeric import Int8BinaryDumper  # noqa: PLC0415 as above
+
+        driver.cursor_factory, driver.server_cursor_factory = RawCursor, RawServerCursor
         driver.autocommit = True  # we say BEGIN ourselves, with all that goes with it
+        driver.prepared_max = STATEMENTS_PREPARED_MAX
+        # By itself the driver says of each number how long it is: every mixture would be prepared as another statement.
+        driver.adapters.register_dumper(int, Int8BinaryDumper)
 
     event.listen(engine, "connect", on_connect)
     return engine

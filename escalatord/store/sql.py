@@ -4,6 +4,7 @@ Statements are built once and executed many times: SQLAlchemy then finds their c
 whole lists of rows.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
@@ -23,8 +24,12 @@ IN_LIST_LENGTH_MAX = 500
 IN_LIST_LENGTHS = (1, 4, 16, 64, 256, IN_LIST_LENGTH_MAX)
 STATEMENTS_KEPT_MAX = 256
 PG_IN_TRANSACTION = 2
+VALUES = " VALUES ("
+NUMBERED = re.compile(r"\$(\d+)((?:::[A-Z]+)?)")
 ROWS_AT_ONCE = (64, 16, 4)
 """How many rows one INSERT writes. Each statement lets other threads go on, and may wait for them to come back."""
+ROWS_UP_TO = (1, 2, 4, 8, 16, 32, 64, 128)
+"""The same where statements are prepared by a server far away: one each time, for so many rows or fewer."""
 
 
 def chunks(values: Sequence[T]) -> Iterator[list[T]]:
@@ -72,9 +77,15 @@ def execute_many(connection: Connection, statement: UpdateBase, rows: Sequence[R
 
 
 def insert_many(connection: Connection, statement: Insert, rows: Sequence[Row]) -> None:
-    """Insert `rows` as `execute_many` does, many with one statement where the driver takes parameters by place."""
+    """Insert `rows` as `execute_many` does, many with one statement where the driver takes parameters by place.
+
+    No two of them may have the same primary key: a statement that replaces rows replaces none twice.
+    """
     text, order, _ = _compiled(connection.dialect, statement, tuple(rows[0]))
     done = 0
+    if connection.dialect.name == "postgresql":
+        _insert_up_to(connection, statement, rows)
+        return
     # the getter of one column would give no tuple
     if order is not None and len(order) > 1:
         in_order = itemgetter(*order)
@@ -85,6 +96,18 @@ def insert_many(connection: Connection, statement: Insert, rows: Sequence[Row]) 
             done += size
     if done < len(rows):
         execute_many(connection, statement, rows[done:])
+
+
+def _insert_up_to(connection: Connection, statement: Insert, rows: Sequence[Row]) -> None:
+    """Insert rows with statements for one of a few numbers of them, filled up with the last, which is left out."""
+    names, most = tuple(rows[0]), ROWS_UP_TO[-1]
+    for start in range(0, len(rows), most):
+        some = rows[start : start + most]
+        size = next(size for size in ROWS_UP_TO if size >= len(some))
+        text, order = _up_to(connection.dialect, statement, names, size)
+        given = [row[name] for row in some for name in order]
+        given += given[-len(order) :] * (size - len(some))
+        _run(connection, text, [*given, len(some)])
 
 
 def select_in(
@@ -181,6 +204,25 @@ def _with_rows(text: str, columns: int, size: int) -> str:
     row = "(" + ", ".join("?" * columns) + ")"
     assert text.count(f"VALUES {row}") == 1, text  # noqa: S101 - else rows would be lost in silence
     return text.replace(f"VALUES {row}", "VALUES " + ", ".join([row] * size))
+
+
+@lru_cache(maxsize=STATEMENTS_KEPT_MAX)
+def _up_to(dialect: Dialect, statement: Insert, names: tuple[str, ...], size: int) -> tuple[str, tuple[str, ...]]:
+    """Return an INSERT of the first so many of `size` rows (its last parameter), and the order of a row's columns."""
+    text, order, _ = _compiled(dialect, statement, names)
+    before, _, after = text.partition(VALUES)
+    row, _, after = after.partition(")")
+    places = NUMBERED.findall(row)
+    assert order is not None and [int(number) for number, _ in places] == [*range(1, len(order) + 1)], text  # noqa: S101,PT018 - else rows would be lost in silence
+    rows = []
+    for start in range(0, size * len(order), len(order)):
+        given = ", ".join(f"${start + place}{kind}" for place, (_, kind) in enumerate(places, 1))
+        rows.append(f"({given}, {start // len(order)})")
+    columns = ", ".join(f"c{place}" for place in range(len(order)))
+    values = f"(VALUES {', '.join(rows)}) AS given ({columns}, place)"
+    # our own words and numbers alone: whatever is written is a parameter
+    chosen = f"SELECT {columns} FROM {values} WHERE place < ${size * len(order) + 1}::BIGINT"  # noqa: S608
+    return f"{before} {chosen}{after}", order
 
 
 @lru_cache(maxsize=128)

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from escalatord.core.incident import Attempt, Incident, State
+from escalatord.core.incident import Incident, State
 from escalatord.core.policy import Policy
 from escalatord.core.rules import AlertRecord
 from escalatord.core.values import replace
@@ -95,6 +95,9 @@ class Tx(RunTime):
         ConflictError when one was changed meanwhile.
         """
         incidents.save(self._connection, items, [each.incident for each in opened])
+        for incident in items:
+            if incident.version == 0:
+                self._heads.setdefault(incident.number, journal.Head())  # nobody wrote of it before: none is looked for
 
     def next_numbers(self, count: int) -> list[int]:
         """Return `count` incident numbers never given before; a rollback gives them back."""
@@ -243,14 +246,6 @@ class Tx(RunTime):
         if outbox.save(self._connection, changes) != len(changes):
             raise ConflictError("an attempt was changed since it was read")
 
-    def outbox_settle(self, reference: str, state: Attempt, provider_id: str, result: str, at: datetime) -> bool:
-        """Record news of an attempt, forward only; return whether anything changed."""
-        return outbox.settle(self._connection, reference, state, (provider_id, result), at)
-
-    def outbox_put_back(self, reference: str, due_at: datetime, result: str) -> bool:
-        """Let an attempt that was begun or failed for now wait until `due_at`; return whether it may still be tried."""
-        return outbox.put_back(self._connection, reference, due_at, result)
-
     def outbox_lanes(self) -> list[str]:
         """Return the lanes in which something waits."""
         return outbox.lanes(self._connection)
@@ -279,12 +274,8 @@ class Tx(RunTime):
         """Return when the next attempt may be claimed: due, or its lease over."""
         return outbox.next_due(self._connection)
 
-    def thread_of(self, incident: int, channel: str) -> str:
-        """Return the provider's id of the first message it took for `incident` in `channel`, "" = none."""
-        return self.threads((incident,)).get((incident, channel), "")
-
     def threads(self, numbers: Iterable[int]) -> dict[tuple[int, str], str]:
-        """Return the same for many incidents: by (incident, channel), without those that have none."""
+        """Return the provider's ids of the first messages it took, by (incident, channel), without those of none."""
         return outbox.threads(self._connection, numbers)
 
     # limits and digests
@@ -351,12 +342,8 @@ class Tx(RunTime):
         """Return the code that stands for `incident` with `person`."""
         return answers.code_for(self._connection, person, incident)
 
-    def assign_code(self, row: CodeRow) -> None:
-        """Let a code stand for an incident; ConflictError when it stands for another one."""
-        answers.assign_codes(self._connection, (row,))
-
     def assign_codes(self, rows: Sequence[CodeRow]) -> None:
-        """Do the same for many at once."""
+        """Let codes stand for incidents; ConflictError when one stands for another one."""
         answers.assign_codes(self._connection, rows)
 
     def release_codes(self, incident: int, at: datetime) -> None:
@@ -367,12 +354,8 @@ class Tx(RunTime):
         """Let an incident's codes stand for it again: it goes on."""
         answers.hold_codes(self._connection, incident)
 
-    def add_link(self, row: LinkRow) -> None:
-        """Remember an ack link by the hash of its token."""
-        answers.add_links(self._connection, (row,))
-
     def add_links(self, rows: Sequence[LinkRow]) -> None:
-        """Do the same for many at once."""
+        """Remember ack links by the hashes of their tokens."""
         answers.add_links(self._connection, rows)
 
     def link(self, token_hash: str) -> LinkRow | None:

@@ -10,6 +10,7 @@ from escalatord.core.incident import Reason, State
 from escalatord.core.wallclock import parse_when
 from escalatord.engine.commands import Answer, Answered, HumanEvent
 from escalatord.errors import BadInputError
+from escalatord.respond import count_refusal
 from escalatord.web.answers import answer, refuse
 from escalatord.web.asking import json_object, number_of, via_of
 from escalatord.web.duty_json import SHIFTS_DAYS_MAX, duties
@@ -97,6 +98,7 @@ async def submit_answer(parts: WebParts, number: int, event: HumanEvent) -> Answ
     done = await parts.engine.submit(Answer(incident=number, event=event))
     if not isinstance(done, Answered):
         raise TypeError(type(done))
+    count_refusal(parts.engine, event, done.reason)
     return None if done.incident is None or done.reason is Reason.NO_INCIDENT else done
 
 

@@ -26,6 +26,8 @@ from escalatord.errors import DeliveryError
 from escalatord.notify import slack
 from escalatord.notify.twilio_status import twilio_status
 from escalatord.notify.wire import reveal
+from escalatord.respond import Untaken
+from escalatord.respond.keypad import KEY_ACK
 from escalatord.web.answers import refuse
 from escalatord.web.asking import form_fields, small_body
 from escalatord.web.parts import PARTS, Route, WebParts
@@ -122,6 +124,8 @@ async def twilio(request: web.Request) -> web.Response:
     fields = form_fields(await small_body(request))
     url = callback_path(parts.external_url, parts.secret)("twilio", kind, reference)
     if not _signed_by_twilio(parts.engine.ruleset, url, fields, request.headers.get("X-Twilio-Signature", "")):
+        if kind == "sms" or dict(fields).get("Digits") == KEY_ACK:
+            parts.engine.on_untaken(via, Untaken.REFUSED)
         return await _forged(request, via, "A Twilio callback was not signed by an account of ours.")
     return await handler(request, dict(fields), reference)
 
@@ -173,6 +177,8 @@ async def _voice(request: web.Request, fields: Mapping[str, str], reference: str
     row = await parts.engine.read(lambda tx: tx.outbox_get(reference))
     digit = fields.get("Digits", "")[:1]
     if row is None:
+        if digit == KEY_ACK:
+            parts.engine.on_untaken(Via.CALL, Untaken.REFUSED)
         return _hang_up(("This page is no longer known. Goodbye.",))
     if digit:
         request.app[MEMORY].pressed(reference)
@@ -227,6 +233,7 @@ async def slack_actions(request: web.Request) -> web.Response:
     parts = request.app[PARTS]
     body = await small_body(request)
     if not _signed_by_slack(parts, request, body):
+        parts.engine.on_untaken(Via.CHAT, Untaken.REFUSED)
         return await _forged(request, Via.CHAT, "A Slack callback was not signed for a channel of ours.")
     payload = dict(form_fields(body)).get("payload", "")
     try:

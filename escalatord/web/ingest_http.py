@@ -36,14 +36,9 @@ JSON_HEADERS = CIMultiDict({**HEADERS, hdrs.CONTENT_TYPE: "application/json"})
 async def ingest(request: web.Request) -> web.Response:
     """Take one webhook body: 202, 200, 207, or what is wrong with it."""
     parts = request.app[PARTS]
-    ruleset = parts.engine.ruleset
-    spec = source_of(ruleset, request.match_info["source"])
-    if spec is None:
-        return unknown_source(ruleset, request.match_info["source"])
-    refusal = unauthorized(request, spec)
-    if refusal is not None:
-        parts.observe_ingest(spec.name, "unauthorized", 0.0)
-        return refusal
+    spec = _admitted(request)
+    if isinstance(spec, web.Response):
+        return spec
     try:
         body = await request.read()
     except web.HTTPRequestEntityTooLarge:
@@ -75,15 +70,10 @@ def _form_of(request: web.Request) -> str:
 async def beat(request: web.Request) -> web.Response:
     """Take a heartbeat of a source: 202 when it is committed. What the body says does not matter, nor is it read."""
     parts = request.app[PARTS]
-    ruleset = parts.engine.ruleset
-    spec = source_of(ruleset, request.match_info["source"])
-    if spec is None:
-        return unknown_source(ruleset, request.match_info["source"])
-    refusal = unauthorized(request, spec)
-    if refusal is not None:
-        parts.observe_ingest(spec.name, "unauthorized", 0.0)
-        return refusal
-    if ruleset.heartbeat_of(spec.name) is None:
+    spec = _admitted(request)
+    if isinstance(spec, web.Response):
+        return spec
+    if parts.engine.ruleset.heartbeat_of(spec.name) is None:
         say = f"Nobody waits for a heartbeat of source {spec.name}."
         return refuse(404, "no_heartbeat", say, fix="Say so in the rules: heartbeat: {every: 5m}.", headers=HEADERS)
     started = parts.engine.clock.monotonic()
@@ -94,6 +84,19 @@ async def beat(request: web.Request) -> web.Response:
         return unavailable()
     parts.observe_ingest(spec.name, "accepted", parts.engine.clock.monotonic() - started)
     return answer({"result": "accepted"}, 202, HEADERS)
+
+
+def _admitted(request: web.Request) -> SourceSpec | web.Response:
+    """Return the source that a request speaks for, or the refusal: no such source, or not allowed, which is counted."""
+    parts, name = request.app[PARTS], request.match_info["source"]
+    spec = source_of(parts.engine.ruleset, name)
+    if spec is None:
+        return unknown_source(parts.engine.ruleset, name)
+    refusal = unauthorized(request, spec)
+    if refusal is None:
+        return spec
+    parts.observe_ingest(spec.name, "unauthorized", 0.0)
+    return refusal
 
 
 async def _take(

@@ -10,12 +10,14 @@ from urllib.parse import quote
 import structlog
 from aiohttp import web
 
+from escalatord.core.incident import Via
 from escalatord.errors import BadInputError, StoreUnavailableError
+from escalatord.respond import Untaken
 from escalatord.web.answers import answer, refuse, unavailable
 from escalatord.web.auth import ACCESS, DOOR, PRINCIPAL, Principal
 from escalatord.web.human import NotAllowedError
 from escalatord.web.ingest_http import keep_what_broke
-from escalatord.web.parts import PARTS, Handler
+from escalatord.web.parts import PARTS, Handler, WebParts
 from escalatord.web.render import error_page
 
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
@@ -35,6 +37,7 @@ SECURITY_HEADERS: Mapping[str, str] = {
 MACHINE_PREFIXES = ("/api/", "/in/", "/callbacks/", "/-/", "/metrics", "/static/", "/live", "/calendars/")
 HOT_ROUTE = "/in/{source}"
 UNROUTED = "none"
+ACK_ROUTES: Mapping[str, Via] = {"/api/v1/incidents/{number}/ack": Via.API, "/incidents/{number}/{verb}": Via.WEB}
 HOW_TO_GET_A_TOKEN = (
     "Run escalatord token create NAME --role responder on the server, then send Authorization: Bearer TOKEN."  # noqa: S105 - a sentence
 )
@@ -62,6 +65,8 @@ async def boundary(request: web.Request, handler: Handler) -> web.StreamResponse
     except Exception:
         log.exception("request failed", route=route, method=request.method, request_id=request.get(REQUEST_ID, ""))
         response = await _defect(request, route)
+    if route in ACK_ROUTES and response.status in {401, 403}:
+        _count_refused_ack(request, parts, route)
     if route != HOT_ROUTE and not response.prepared:
         _protect(request, response)
     parts.observe(route, request.method, response.status, parts.engine.clock.monotonic() - started)
@@ -90,6 +95,12 @@ async def _admitted(request: web.Request, handler: Handler, route: str) -> web.S
         return _say(request, 403, "forbidden", say, fix="Ask an admin for a token with that role.")
     request[PRINCIPAL] = principal
     return await handler(request)
+
+
+def _count_refused_ack(request: web.Request, parts: WebParts, route: str) -> None:
+    """Count an ack of somebody who may not, or whose form is not ours. What the request says of itself is not read."""
+    if request.match_info.get("verb", "ack") == "ack":
+        parts.engine.on_untaken(ACK_ROUTES[route], Untaken.REFUSED)
 
 
 def principal_of(request: web.Request) -> Principal:

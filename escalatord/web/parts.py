@@ -56,6 +56,11 @@ class EnginePort(Protocol):
         """Return the bodies whose repeats need no look."""
         ...
 
+    @property
+    def on_untaken(self) -> Callable[[str, str], None]:
+        """Return who counts acks that were not taken: (via, why)."""
+        ...
+
     async def submit(self, command: Command) -> object:
         """Commit the command and return its result; raise StoreUnavailableError when nothing was committed."""
         ...

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,11 @@ class Process:
             self._process = subprocess.Popen(
                 [*pinned(cpu), program, *arguments], cwd=ROOT, stdout=said, stderr=subprocess.STDOUT
             )
+
+    @property
+    def number(self) -> int:
+        """Return the process's id."""
+        return self._process.pid
 
     @property
     def resident_bytes(self) -> int:
@@ -94,6 +99,27 @@ def pinned(cpu: int) -> list[str]:
     """Return the words before a command that keep it on one CPU; none where that cannot be had."""
     allowed = os.sched_getaffinity(0)
     return ["taskset", "-c", str(cpu)] if shutil.which("taskset") and cpu in allowed else []
+
+
+@contextlib.contextmanager
+def instructions(running: Sequence[Process]) -> Iterator[list[float]]:
+    """Give a list that holds after the block how many instructions these processes ran in it; empty without `perf`."""
+    found: list[float] = []
+    program = shutil.which("perf")
+    if program is None:
+        yield found
+        return
+    with tempfile.TemporaryDirectory() as told:
+        path = Path(told) / "perf"
+        numbers = ",".join(str(process.number) for process in running)
+        counting = subprocess.Popen([program, "stat", "-x,", "-e", "instructions:u", "-p", numbers, "-o", path])
+        try:
+            yield found
+        finally:
+            counting.send_signal(signal.SIGINT)
+            counting.wait(STOP_SECONDS_MAX)
+        counted = [line.split(",")[0] for line in path.read_text().splitlines() if "instructions" in line]
+        found += [float(count) for count in counted if count.isdigit()]
 
 
 def free_port() -> int:

@@ -1,10 +1,16 @@
 """Reply codes."""
 
+from collections.abc import Collection
 from itertools import pairwise
 
 import pytest
 
-from escalatord.core.codes import DIGITS, DOUBLE_MAX, LETTERS, SINGLE_MAX, next_code, parse
+from escalatord.core.codes import DIGITS, DOUBLE_MAX, LETTERS, SINGLE_MAX, free_codes, parse
+
+
+def next_code(in_use: Collection[str]) -> str:
+    """Return the code that is given next, "" when there is none."""
+    return next(free_codes(in_use), "")
 
 
 def all_codes(count: int) -> list[str]:
@@ -48,7 +54,8 @@ def test_nobody_gets_a_code_twice_and_the_end_is_said() -> None:
     """Past 1,368 codes there is none: an empty one, and the message offers its link alone."""
     every = [letter + digit + more for letter in LETTERS for digit in DIGITS for more in ("", *DIGITS)]
     assert len(set(every)) == SINGLE_MAX + DOUBLE_MAX == 1368
-    assert next_code(every) == ""
+    assert sorted(free_codes(())) == sorted(every)
+    assert list(free_codes(every)) == []
     assert all(next_code(set(every) - {code}) == code for code in every[::97])
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from escalatord.core.incident import Attempt
-from escalatord.core.retry import BACKOFF_SECONDS_MAX, CHAIN, FINAL, advance, backoff_seconds
+from escalatord.core.retry import CHAIN, FINAL, advance
 
 NEWS = st.lists(st.sampled_from(Attempt), max_size=12)
 
@@ -58,25 +58,3 @@ def test_repeated_receipts_change_nothing(news: list[Attempt]) -> None:
 def test_a_final_state_is_left_only_for_one_that_is_final(state: Attempt, news: list[Attempt]) -> None:
     """Nothing that ended begins again by a callback."""
     assert reduce(advance, news, state) in FINAL
-
-
-@pytest.mark.parametrize(
-    ("expected", "attempt", "jitter"),
-    [(0.5, 1, 0.0), (1.0, 1, 1.0), (2.0, 2, 1.0), (6.0, 4, 0.5), (30.0, 6, 1.0), (15.0, 6, 0.0), (30.0, 5000, 1.0)],
-)
-def test_backoff_doubles_up_to_its_limit(expected: float, attempt: int, jitter: float) -> None:
-    """The pause doubles from a second to half a minute; chance picks from the upper half."""
-    assert expected == backoff_seconds(attempt, jitter)
-
-
-@given(st.integers(1, 10**9), st.floats(0, 1))
-def test_backoff_is_bounded(attempt: int, jitter: float) -> None:
-    """However often a row failed, its next try comes."""
-    assert 0.5 <= backoff_seconds(attempt, jitter) <= BACKOFF_SECONDS_MAX
-
-
-@pytest.mark.parametrize(("attempt", "jitter"), [(0, 0.5), (1, -0.1), (1, 1.1)])
-def test_backoff_refuses_nonsense(attempt: int, jitter: float) -> None:
-    """Tries count from 1 and jitter lies between 0 and 1."""
-    with pytest.raises(ValueError, match="counts from 1"):
-        backoff_seconds(attempt, jitter)

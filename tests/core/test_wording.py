@@ -13,7 +13,6 @@ from escalatord.core.incident import Incident, NoticeKind, Reason, Track, TrackS
 from escalatord.core.roster import ChannelKind
 from escalatord.core.telling import Handles, Telling
 from escalatord.core.wording import compose
-from escalatord.core.wording_sms import proof_text
 from escalatord.core.wording_speech import MENU, speakable, spoken_duration
 from tests.fakes.paging import (
     LINK,
@@ -236,13 +235,6 @@ def test_a_text_message_says_exactly_this(told: Telling, expected: str) -> None:
     text = compose(told, ChannelKind.SMS).text
     assert expected == text
     assert septets(text) <= 160
-
-
-def test_the_proof_of_a_phone_opens_nothing() -> None:
-    """The test message says that it is one."""
-    expected = f"TEST from escalatord: reply T2 to prove this phone works. No alert is open.\n{LINK}"
-    assert expected == proof_text("T2", LINK)
-    assert "No alert is open." in proof_text("T2", "")
 
 
 @given(ANY_TEXT, ANY_TEXT, st.sampled_from(ANSWERABLE), st.sampled_from(Reason), st.integers(1, 3), st.booleans())

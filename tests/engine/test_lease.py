@@ -62,25 +62,6 @@ def test_what_was_claimed_is_lost_with_the_first_gap_for_good(gaps):
         assert (lease.term == 0) is held
 
 
-class Real:
-    """The loop's own clock, ahead by what a test says."""
-
-    def __init__(self):
-        self.ahead = 0.0
-
-    def now(self):
-        """Nobody asks."""
-        raise NotImplementedError
-
-    def monotonic(self):
-        """Return the loop's time."""
-        return asyncio.get_running_loop().time() + self.ahead
-
-    async def sleep(self, seconds):
-        """Sleep hundred times as fast."""
-        await asyncio.sleep(seconds / 100)
-
-
 async def never():
     """Last for ever."""
     await asyncio.Event().wait()
@@ -92,50 +73,48 @@ async def said():
 
 
 @pytest.mark.asyncio
-async def test_work_ends_with_its_result_its_time_or_its_lease():
+async def test_work_ends_with_its_result_its_time_or_its_lease(clock):
     """Whichever is first; without a lease nothing is begun at all."""
-    clock = Real()
     lease = Lease(clock)
-    assert await lease.keep(0, 1.0, said()) == "said"
-    with pytest.raises(TimeoutError):
-        await lease.keep(0, 0.01, never())
-    lease.prolong(clock.monotonic())
-    assert await lease.keep(0, 1.0, said()) == "said"
-    with pytest.raises(TimeoutError):
-        await lease.keep(0, 0.01, never())
+    for _ in range(2):
+        assert await lease.keep(0, 1.0, said()) == "said"
+        slow = asyncio.ensure_future(lease.keep(0, 1.0, never()))
+        await clock.pass_time(0.99)
+        assert not slow.done()
+        await clock.pass_time(0.01)
+        with pytest.raises(TimeoutError):
+            await slow
+        lease.prolong(clock.monotonic())
     with pytest.raises(LeaseLostError):
         await lease.keep(lease.term + 1, 1.0, said())
-    clock.ahead = LEASE_SECONDS - SPARE_SECONDS / 2
+    await clock.pass_time(LEASE_SECONDS - SPARE_SECONDS / 2)
     with pytest.raises(LeaseLostError):
         await lease.keep(0, 1.0, said())
 
 
 @pytest.mark.asyncio
-async def test_work_under_way_is_broken_off_when_the_lease_ends_and_goes_on_when_it_is_prolonged():
-    """A provider that hangs: with signs of life it may take its time, without them it may not."""
-    clock = Real()
+async def test_work_under_way_is_broken_off_when_the_lease_ends_and_goes_on_when_it_is_prolonged(clock):
+    """A provider that hangs: with signs of life it may take its time, without them it may not a moment longer."""
     lease = Lease(clock)
     lease.prolong(clock.monotonic())
     working = asyncio.ensure_future(lease.keep(0, 1000.0, never()))
-    await asyncio.sleep(0.01)
-    clock.ahead = LEASE_SECONDS - 0.5
+    await clock.pass_time(LEASE_SECONDS - 0.5)
     lease.prolong(clock.monotonic())
-    clock.ahead += LEASE_SECONDS - 0.5
-    await asyncio.sleep(0.15)
+    await clock.pass_time(LEASE_SECONDS - 0.5)
     assert not working.done()
-    clock.ahead += 1.0
+    await clock.pass_time(0.5)
+    assert working.done()
     with pytest.raises(LeaseLostError):
-        await asyncio.wait_for(working, 5)
+        await working
 
 
 @pytest.mark.asyncio
-async def test_what_work_raises_is_raised():
+async def test_what_work_raises_is_raised(clock):
     """With a lease and without."""
 
     async def fails():
         raise ValueError("no")
 
-    clock = Real()
     lease = Lease(clock)
     for _ in range(2):
         with pytest.raises(ValueError, match="no"):

@@ -19,6 +19,7 @@ from escalatord.engine.handlers import Due
 from escalatord.engine.wishes import AddAway, AddOverride, AddSilence, CancelAway, CancelOverride, ExpireSilence
 from escalatord.errors import StoreUnavailableError
 from escalatord.store.incidents import ConflictError
+from escalatord.store.nodes import NEWS_KEPT_SECONDS
 from escalatord.store.store import Store
 from tests.fakes.nodes import Node
 from tests.fakes.rule_sets import written
@@ -83,6 +84,12 @@ def at_once(*work) -> list[object]:
     """Do things at the same time and return what they come to."""
     with ThreadPoolExecutor(len(work)) as pool:
         return [each.result() for each in [pool.submit(one) for one in work]]
+
+
+def behind(node: Node) -> bool:
+    """Return whether it is time for a node to listen to the others."""
+    now = node.store.write(lambda tx: tx.standing.now)
+    return node.store.read(lambda tx: node.batch.hearing.is_behind(tx, now))
 
 
 def states(node: Node) -> dict[str, State]:
@@ -341,13 +348,43 @@ def test_nothing_is_taken_in_twice(pair):
     """A node that has heard everything has nothing to hear, whether or not the numbers have settled."""
     one, other = pair
     one.fire("Slow", host="a")
-    assert other.store.read(other.batch.hearing.is_behind)
+    assert behind(other)
     other.do(Due(limit=0))
-    assert not other.store.read(other.batch.hearing.is_behind)
+    assert not behind(other)
     other.batch.hearing.settled = 1
     other.do(Due(limit=0))
-    assert not other.store.read(other.batch.hearing.is_behind)
-    assert not one.store.read(one.batch.hearing.is_behind), "nobody hears himself"
+    assert not behind(other)
+    assert not behind(one), "nobody hears himself"
+
+
+def test_a_node_that_was_stopped_for_longer_than_news_are_kept_reads_everything_again(pair):
+    """What the other told meanwhile is forgotten by then: it is counted all the same, and not before its time."""
+    one, other = pair
+    one.fire("Slow", host="a")
+    other.do(Due(limit=0))
+    one.fire("Slow", host="b")
+    one.ahead = other.ahead = timedelta(seconds=NEWS_KEPT_SECONDS + 1)
+    assert one.store.write(lambda tx: tx.nodes.forget_news(tx.standing.now, 99)) == 2
+    assert behind(other)
+    other.fire("Slow", host="c")
+    rule = next(rule for rule in one.batch.ruleset.thresholds if rule.name == "many")
+    (record, *_) = one.store.read(lambda tx: tx.alerts_of_source("am", 100))
+    assert other.batch.around.tally(rule, record).firing == 3
+    assert not behind(other)
+
+
+def test_a_node_without_work_listens_now_and_then(pair, monkeypatch):
+    """Nothing was told for half an hour: it listens once, so that it need not read everything again after an hour."""
+    node = pair[0]
+    surveys = []
+    survey = node.batch.hearing.survey
+    monkeypatch.setattr(node.batch.hearing, "survey", lambda *told: (surveys.append(told), survey(*told)))
+    for minutes in (31, 62, 93):
+        node.ahead = timedelta(minutes=minutes)
+        assert behind(node)
+        node.do(Due(limit=0))
+        assert not behind(node)
+    assert surveys == []
 
 
 def test_a_commit_whose_answer_was_lost_is_found_again(pair, monkeypatch):
@@ -496,7 +533,9 @@ def test_a_connection_that_dies_in_a_transaction_costs_that_transaction(pair):
     def work(tx):
         tx.save([incident(7)])
         pid = tx.connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
-        other.store.write(lambda tx: tx.connection.execute(text("SELECT pg_terminate_backend(:p)"), {"p": pid}))
+        other.store.write(
+            lambda tx: tx.connection.execute(text("SELECT pg_terminate_backend(CAST(:p AS integer))"), {"p": pid})
+        )
         tx.set_setting("a", "b")
 
     with pytest.raises(StoreUnavailableError, match="the store is unavailable"):

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from escalatord.clock import FollowingClock, SystemClock
 from escalatord.config.load import load
@@ -16,7 +17,7 @@ from escalatord.engine.engine import Engine
 from escalatord.engine.ledger import Ledger
 from escalatord.engine.peers import HEARTBEAT_SECONDS, Peers
 from escalatord.engine.seeding import Figures
-from escalatord.store.nodes import Horizon
+from escalatord.store.nodes import NEWS_KEPT_SECONDS, Horizon
 from escalatord.store.store import Store
 from tests.engine.test_nodes import RULES
 from tests.fakes.rule_sets import written
@@ -65,6 +66,10 @@ async def test_every_node_comes_to_the_same_figures(server, tmp_path):
                 await more_peers.look()
             heard = [news.get_nowait().incidents for _ in range(news.qsize())]
         assert figures.ledger.snapshot() == more_figures.ledger.snapshot()
+        everything = Ledger()
+        for row in await one.read(lambda tx: tx.journal_after(0, 1_000)):
+            everything.apply(row)
+        assert everything.snapshot() == figures.ledger.snapshot(), "what figures are not made of is not read"
         opened = {key: total for key, total in figures.ledger.counters().items() if key[0] == "incidents_opened"}
         assert sum(opened.values()) == 3
         assert figures.caught_up
@@ -104,6 +109,37 @@ async def test_nothing_is_counted_before_the_journal_is_complete(server, tmp_pat
 
 
 @pytest.mark.asyncio
+async def test_what_is_committed_late_under_a_lower_number_is_told_too(server, tmp_path):
+    """Each change is told once to whoever watches, in whatever order it was committed; one's own is not told again."""
+    url, rules = server.make_schema(), written(tmp_path, r=RULES)
+    slow = Store(url)
+    slow.open()
+    async with node(url, rules) as (one, _, peers):
+        loop = asyncio.get_running_loop()
+        heard = []
+        one.hear = lambda news: heard.extend(news.incidents)
+        before = one.on_written
+        one.on_written = lambda told: (before(told), peers.written(told))
+
+        def late(tx):
+            tx.append([entry(998, "noted")])
+            asyncio.run_coroutine_threadsafe(one.submit(body("a")), loop).result(10)
+            for _ in range(4):
+                asyncio.run_coroutine_threadsafe(peers.look(), loop).result(10)
+
+        await asyncio.to_thread(slow.write, late)
+        for _ in range(4):
+            await peers.look()
+        assert heard == [1, 998]
+        await asyncio.to_thread(slow.write, lambda tx: tx.append([entry(1, "noted"), entry(998, "noted")]))
+        for _ in range(4):
+            await peers.look()
+        assert sorted(heard) == [1, 1, 998, 998]
+        assert peers._told == {}, "what has settled need not be remembered"
+    slow.close()
+
+
+@pytest.mark.asyncio
 async def test_nodes_see_each_other_come_live_and_go(server, tmp_path):
     """Each knows the others; a sign of life moves the lease; who leaves is gone."""
     url, rules = server.make_schema(), written(tmp_path, r=RULES)
@@ -135,6 +171,66 @@ async def test_a_node_that_was_forgotten_joins_again(server, tmp_path):
         assert peers.own != before
         assert one._store.chain < chain
         await one.submit(Remark(kind="config_loaded", body={}))
+
+
+def tell(store, count, at):
+    """Let a node that is not there tell of so many alerts at `at`."""
+    store.write(lambda tx: tx.nodes.tell([("am", f"a{number}") for number in range(count)], at))
+
+
+def told(store):
+    """Return how many news are kept."""
+    return store.read(lambda tx: tx.connection.execute(text("SELECT count(*) FROM alert_news")).scalar_one())
+
+
+@pytest.mark.asyncio
+async def test_news_that_everybody_heard_are_forgotten_a_few_at_a_time(server, tmp_path, monkeypatch):
+    """Three transactions for what was told hours ago; what was told lately stays; then it rests for ten minutes."""
+    monkeypatch.setattr("escalatord.engine.peers.NEWS_FORGOTTEN_AT_ONCE_MAX", 4)
+    url, rules = server.make_schema(), written(tmp_path, r=RULES)
+    async with node(url, rules) as (one, _, peers):
+        now = await one.write(lambda tx: tx.standing.now)
+        tell(one._store, 10, now - timedelta(seconds=NEWS_KEPT_SECONDS + 1))
+        tell(one._store, 3, now - timedelta(seconds=NEWS_KEPT_SECONDS - 60))
+        left = []
+        for _ in range(5):
+            await peers.tidy()
+            left.append(told(one._store))
+        assert left == [9, 5, 3, 3, 3]
+        tell(one._store, 2, now - timedelta(hours=2))
+        await peers.tidy()
+        assert told(one._store) == 5, "nothing is looked for before ten minutes are over"
+
+
+@pytest.mark.asyncio
+async def test_a_node_at_work_forgets_by_itself(server, tmp_path):
+    """Nobody has to call for it: its loop does it beside the looks."""
+    async with node(server.make_schema(), written(tmp_path, r=RULES)) as (one, _, peers):
+        started_at = peers.known[0].started_at
+        tell(one._store, 10, started_at - timedelta(hours=2))
+        async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+            work = group.create_task(peers.run())
+            while await one.read(lambda tx: tx.nodes.told_before(started_at)):
+                pass
+            work.cancel()
+
+
+@pytest.mark.asyncio
+async def test_two_nodes_may_forget_at_the_same_moment(server, tmp_path):
+    """What one is deleting the other leaves alone, and neither waits for the other."""
+    url, rules = server.make_schema(), written(tmp_path, r=RULES)
+    async with node(url, rules) as (one, _, _peers), node(url, rules) as (other, _, more_peers):
+        now = await one.write(lambda tx: tx.standing.now)
+        tell(one._store, 10, now - timedelta(hours=2))
+        loop = asyncio.get_running_loop()
+
+        def forget_slowly(tx):
+            gone = tx.nodes.forget_news(now, 100)
+            asyncio.run_coroutine_threadsafe(more_peers.tidy(), loop).result(10)
+            return gone
+
+        assert await one.write(forget_slowly) == 10
+        assert told(other._store) == 0
 
 
 @pytest.mark.asyncio

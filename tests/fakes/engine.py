@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from escalatord.core.codes import next_code
+from escalatord.core.codes import free_codes
 from escalatord.core.escalation import step
 from escalatord.core.events import TimersDue
 from escalatord.core.incident import Attempt, Incident, NoticeKind, Reason
@@ -59,13 +59,18 @@ class FakeEngine:
         self.alerts: dict[int, list[AlertRecord]] = {}
         self.dead: frozenset[tuple[str, str]] = frozenset()
         self.down = False
+        self.untaken: list[tuple[str, str]] = []
+
+    def on_untaken(self, via: str, result: str) -> None:
+        """Count an ack that was not taken."""
+        self.untaken.append((str(via), str(result)))
 
     # -------------------------------------------------------------------------------------------- setting up
 
     def give_code(self, person: str, incident: int, code: str = "", *, released: bool = False) -> str:
         """Let a code stand for an incident with a person and return it."""
         incidents_track = self.incidents[incident].main.name
-        chosen = code or next_code({row.code for row in self.codes if row.person == person})
+        chosen = code or next(free_codes({row.code for row in self.codes if row.person == person}))
         self.codes.append(
             CodeRow(
                 person=person,

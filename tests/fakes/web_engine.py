@@ -84,6 +84,11 @@ class BreakableEngine:
     commands: list[Command] = field(default_factory=list)
     is_healthy: bool = True
     rules: Ruleset | None = None
+    untaken: list[tuple[str, str]] = field(default_factory=list)
+
+    def on_untaken(self, via: str, result: str) -> None:
+        """Count an ack that was not taken."""
+        self.untaken.append((str(via), str(result)))
 
     @property
     def clock(self) -> HandClock:

@@ -31,7 +31,9 @@ from escalatord.core.policy import (
     TrackPolicy,
 )
 from escalatord.core.rules import AlertRecord, RuleReason, Verdict
+from escalatord.store.outbox import returned, settled
 from escalatord.store.rows import JournalEntry, OutboxRow
+from escalatord.store.tx import Tx
 
 NOW = datetime(2026, 10, 24, 3, 11, 0, 123457, tzinfo=UTC)
 
@@ -140,3 +142,22 @@ def policy(name: str = "payments", content: str = "0123456789abcdef") -> Policy:
         ack_hold_seconds={Severity.CRITICAL: 3600.0},
         never=frozenset({"night"}),
     )
+
+
+def settle(tx: Tx, reference: str, state: Attempt, *news: str, at: datetime = NOW) -> bool:
+    """Record news of an attempt (the provider's id, a word why) as the engine does; return whether anything changed."""
+    row = tx.outbox_get(reference)
+    provider_id, why = (*news, "", "")[:2]
+    return _changed(tx, row, row and settled(row, state, (provider_id, why), at))
+
+
+def put_back(tx: Tx, reference: str, due_at: datetime, why: str) -> bool:
+    """Let an attempt wait as the engine does; return whether it may still be tried."""
+    row = tx.outbox_get(reference)
+    return _changed(tx, row, row and returned(row, due_at, why))
+
+
+def _changed(tx: Tx, before: OutboxRow | None, after: OutboxRow | None) -> bool:
+    if before is not None and after is not None:
+        tx.outbox_save([(before, after)])
+    return after is not None

@@ -93,7 +93,7 @@ def test_codes_are_held_again(store):
     from escalatord.store.rows import CodeRow  # noqa: PLC0415
 
     code = CodeRow(person="ana", code="K7", incident=1, track="technical")
-    store.write(lambda tx: (tx.assign_code(code), tx.release_codes(1, NOW), tx.hold_codes(1)))
+    store.write(lambda tx: (tx.assign_codes([code]), tx.release_codes(1, NOW), tx.hold_codes(1)))
     assert store.read(lambda tx: tx.codes_of("ana", minutes(9999))) == [code]
 
 

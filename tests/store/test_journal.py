@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from escalatord.core.incident import Via
+from escalatord.store import journal
 from tests.store.samples import NOW, entry, incident, minutes
 
 KINDS = ("opened", "tier_entered", "acknowledged", "resolved")
@@ -177,3 +178,21 @@ def test_the_journal_since_an_instant_is_found_by_halving(store, length):
         at = minutes(half / 2)
         after = store.read(lambda tx, at=at: tx.journal_after(tx.journal_seq_before(at), 100))
         assert [row.entry.at for row in after] == [row.at for row in rows if row.at >= at]
+
+
+def test_the_chain_of_a_new_incident_is_not_looked_for_and_is_whole(store, monkeypatch):
+    """Nobody can have written of it before; what is written later goes on from there."""
+    looked = []
+    read = journal._read_heads
+
+    def note(connection, heads, wanted):
+        looked.append(list(wanted))
+        read(connection, heads, wanted)
+
+    monkeypatch.setattr(journal, "_read_heads", note)
+    store.write(lambda tx: (tx.save([incident(1, version=0)]), tx.append([entry(1, "opened"), entry(0, "told")])))
+    assert looked == [[0]]
+    known = store.read(lambda tx: tx.load([1]))[1]
+    store.write(lambda tx: (tx.save([known]), tx.append([entry(1, "noted")])))
+    assert looked[1:] == [[1]]
+    assert store.read(lambda tx: (tx.verify(1), len(tx.journal_of(1)))) == (True, 2)

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from escalatord.core.incident import Attempt, NoticeKind
-from tests.store.samples import NOW, attempt, minutes
+from tests.store.samples import NOW, attempt, minutes, put_back, settle
 
 LANES = {"sms/sim": 10, "call/sim": 10}
 
@@ -91,7 +91,7 @@ def test_claim_takes_nothing_that_is_over(store, state):
     """What was settled or withdrawn after it was read is not sent."""
     store.write(lambda tx: tx.outbox_add([attempt("a")]))
     rows = store.read(lambda tx: tx.outbox_pending(NOW, LANES))
-    store.write(lambda tx: tx.outbox_settle("a", state, "", "", NOW))
+    store.write(lambda tx: settle(tx, "a", state))
     assert store.write(lambda tx: tx.outbox_claim(rows, minutes(1))) == []
     done = store.read(lambda tx: tx.outbox_get("a"))
     assert store.write(lambda tx: tx.outbox_claim([done, attempt("unknown")], minutes(1))) == []
@@ -118,10 +118,10 @@ def test_settle_records_what_the_provider_said(store):
     """Accepted sets when it was handed over, delivered when it ended; the provider's id stays."""
     sending = attempt("a", state=Attempt.SENDING, lease_until=minutes(1), claims=1)
     store.write(lambda tx: tx.outbox_add([sending]))
-    assert store.write(lambda tx: tx.outbox_settle("a", Attempt.ACCEPTED, "SM1", "", minutes(1)))
+    assert store.write(lambda tx: settle(tx, "a", Attempt.ACCEPTED, "SM1", at=minutes(1)))
     accepted = replace(sending, state=Attempt.ACCEPTED, provider_id="SM1", sent_at=minutes(1), lease_until=None)
     assert accepted == store.read(lambda tx: tx.outbox_get("a"))
-    assert store.write(lambda tx: tx.outbox_settle("a", Attempt.DELIVERED, "", "", minutes(2)))
+    assert store.write(lambda tx: settle(tx, "a", Attempt.DELIVERED, at=minutes(2)))
     delivered = replace(accepted, state=Attempt.DELIVERED, settled_at=minutes(2))
     assert delivered == store.read(lambda tx: tx.outbox_get("a"))
 
@@ -129,18 +129,18 @@ def test_settle_records_what_the_provider_said(store):
 def test_settle_never_moves_back(store):
     """A late word of an earlier state changes nothing."""
     store.write(lambda tx: tx.outbox_add([attempt("a", state=Attempt.SENDING)]))
-    store.write(lambda tx: tx.outbox_settle("a", Attempt.DELIVERED, "SM1", "", NOW))
+    store.write(lambda tx: settle(tx, "a", Attempt.DELIVERED, "SM1"))
     before = store.read(lambda tx: tx.outbox_get("a"))
     for state in Attempt:
-        assert not store.write(lambda tx, state=state: tx.outbox_settle("a", state, "SM1", "late", minutes(9)))
+        assert not store.write(lambda tx, state=state: settle(tx, "a", state, "SM1", "late", at=minutes(9)))
     assert before == store.read(lambda tx: tx.outbox_get("a"))
 
 
 def test_settle_learns_an_id_that_was_missing(store):
     """The provider's id is kept even when the state is no news."""
     store.write(lambda tx: tx.outbox_add([attempt("a", state=Attempt.SENDING)]))
-    store.write(lambda tx: tx.outbox_settle("a", Attempt.DELIVERED, "", "", NOW))
-    assert store.write(lambda tx: tx.outbox_settle("a", Attempt.ACCEPTED, "SM1", "", minutes(1)))
+    store.write(lambda tx: settle(tx, "a", Attempt.DELIVERED))
+    assert store.write(lambda tx: settle(tx, "a", Attempt.ACCEPTED, "SM1", at=minutes(1)))
     known = store.read(lambda tx: tx.outbox_get("a"))
     assert (known.state, known.provider_id, known.settled_at) == (Attempt.DELIVERED, "SM1", NOW)
 
@@ -150,25 +150,25 @@ def test_settle_ends_the_same_in_any_order(store, order):
     """Callbacks may come in any order."""
     store.write(lambda tx: tx.outbox_add([attempt("a", state=Attempt.SENDING)]))
     for state in order:
-        store.write(lambda tx, state=state: tx.outbox_settle("a", state, "", "", NOW))
+        store.write(lambda tx, state=state: settle(tx, "a", state))
     assert Attempt.DELIVERED is store.read(lambda tx: tx.outbox_get("a")).state
 
 
 def test_settle_of_an_unknown_reference_changes_nothing(store):
     """A stranger's callback is no news."""
-    assert not store.write(lambda tx: tx.outbox_settle("x", Attempt.DELIVERED, "", "", NOW))
+    assert not store.write(lambda tx: settle(tx, "x", Attempt.DELIVERED))
 
 
 def test_put_back_lets_a_failed_attempt_wait(store):
     """What failed for now or was begun in vain is due again later; what is over stays so."""
     store.write(lambda tx: tx.outbox_add([attempt("a", state=Attempt.SENDING, claims=1), attempt("b")]))
-    store.write(lambda tx: tx.outbox_settle("a", Attempt.FAILED_TEMPORARY, "", "timeout", NOW))
-    assert store.write(lambda tx: tx.outbox_put_back("a", minutes(1), "timeout"))
+    store.write(lambda tx: settle(tx, "a", Attempt.FAILED_TEMPORARY, "", "timeout"))
+    assert store.write(lambda tx: put_back(tx, "a", minutes(1), "timeout"))
     assert [row.reference for row in store.read(lambda tx: tx.outbox_pending(NOW, LANES))] == ["b"]
     again = store.read(lambda tx: tx.outbox_get("a"))
     assert (Attempt.PENDING, minutes(1), 1, None) == (again.state, again.due_at, again.claims, again.settled_at)
-    store.write(lambda tx: tx.outbox_settle("b", Attempt.WITHDRAWN, "", "", NOW))
-    assert not store.write(lambda tx: tx.outbox_put_back("b", minutes(1), ""))
+    store.write(lambda tx: settle(tx, "b", Attempt.WITHDRAWN))
+    assert not store.write(lambda tx: put_back(tx, "b", minutes(1), ""))
 
 
 def test_outbox_of_an_incident_is_by_due_time(store):
@@ -197,8 +197,7 @@ def test_thread_is_the_first_message_taken(store):
         attempt("other", state=Attempt.ACCEPTED, channel="chat", provider_id="t3", sent_at=NOW),
     ]
     store.write(lambda tx: tx.outbox_add(rows))
-    found = store.read(lambda tx: [tx.thread_of(1, "sms"), tx.thread_of(1, "chat"), tx.thread_of(2, "sms")])
-    assert found == ["t1", "t3", ""]
+    assert store.read(lambda tx: tx.threads([1, 2])) == {(1, "sms"): "t1", (1, "chat"): "t3"}
 
 
 def test_nothing_added_or_claimed_is_fine(store):

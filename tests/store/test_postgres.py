@@ -10,10 +10,10 @@ from sqlalchemy.exc import IntegrityError
 from escalatord.errors import StoreRefusedError, StoreUnavailableError
 from escalatord.store import postgres
 from escalatord.store.incidents import ConflictError
-from escalatord.store.sql import execute_many
+from escalatord.store.sql import ROWS_UP_TO, execute_many, insert_many, insert_or_replace
 from escalatord.store.store import Store
-from escalatord.store.tables import settings
-from tests.store.samples import NOW
+from escalatord.store.tables import journal_heads, settings
+from tests.store.samples import NOW, alert
 from tests.store.test_pragmas import QUERIES
 
 
@@ -87,6 +87,60 @@ def test_no_query_reads_a_whole_table(store, monkeypatch, name):
 
     store.write(work)
     assert asked
+
+
+def test_rows_of_any_number_and_size_share_a_few_statements(store):
+    """However many there are, and however long their numbers: the server prepares one statement for each of a few."""
+
+    def work(tx):
+        for count in range(1, 2 * ROWS_UP_TO[-1] + 1):
+            numbers = [1000 * place + 10 ** (place % 18) for place in range(count)]
+            rows = [{"incident": number, "length": number, "hash": ""} for number in numbers]
+            insert_many(tx.connection, insert_or_replace(tx.connection, journal_heads), rows)
+        asked = "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%journal_heads%'"
+        return tx.connection.execute(text(asked)).scalar_one()
+
+    assert 0 < store.write(work) <= len(ROWS_UP_TO)
+
+
+def test_plans_are_made_anew_while_tables_grow(store, monkeypatch):
+    """After one transaction, two, four, … and then at times: a plan of an empty table is not kept for a full one."""
+    begun = []
+    run = postgres.run
+    monkeypatch.setattr(postgres, "run", lambda connection, words: (begun.append(words), run(connection, words))[1])
+    monkeypatch.setattr(postgres, "PLANS_KEPT_MAX", 12)
+    before = store.database._begun
+    for _ in range(before, 30):
+        store.write(lambda tx: None)
+    stale = [number for number, words in enumerate(begun, before + 1) if "DISCARD PLANS" in words]
+    assert stale == [number for number in (1, 2, 4, 8, 12, 16, 24) if number > before]
+
+
+def test_a_plan_of_an_empty_table_finds_its_index_when_the_table_is_full(store):
+    """The statement that every webhook runs, prepared and used while nothing was there, among 20,000 alerts later."""
+    fingerprints = [f"f{number}" for number in range(16)]
+
+    def look(tx):
+        return tx.alerts("am", fingerprints)
+
+    for _ in range(20):
+        store.write(look)
+    for start in range(0, 20_000, 5_000):
+        some = [(alert(f"f{number}"), None) for number in range(start, start + 5_000)]
+        store.write(lambda tx, some=some: tx.save_alerts(some))
+    for _ in range(12):  # up to the next power of two
+        store.write(look)
+    read = (
+        "SELECT idx_tup_fetch + seq_tup_read FROM pg_stat_xact_user_tables "
+        "WHERE relname = 'alerts' AND schemaname = current_schema()"
+    )
+
+    def count(tx):
+        before = tx.connection.execute(text(read)).scalar() or 0
+        assert len(look(tx)) == 16
+        return tx.connection.execute(text(read)).scalar() - before
+
+    assert store.write(count) <= 32
 
 
 @pytest.mark.parametrize(

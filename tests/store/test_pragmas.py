@@ -84,7 +84,6 @@ QUERIES = {
     "outbox_sending": lambda tx: tx.outbox_sending(),
     "outbox_withdraw": lambda tx: tx.outbox_withdraw(1, "technical", ""),
     "outbox_of": lambda tx: tx.outbox_of(1),
-    "thread_of": lambda tx: tx.thread_of(1, "chat"),
     "threads": lambda tx: tx.threads([1, 2]),
     "outbox_many": lambda tx: tx.outbox_many(["a", "b"]),
     "codes_of": lambda tx: tx.codes_of("ana", NOW),

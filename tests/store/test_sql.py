@@ -9,7 +9,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from escalatord.store import alerts, answers, incidents, journal, outbox, runtime, sql
-from escalatord.store.tables import metadata, settings
+from escalatord.store.tables import codes, metadata, settings
+from escalatord.store.tables import journal as journal_table
 
 DIALECTS = (sqlite.dialect(), postgresql.dialect())
 
@@ -73,7 +74,7 @@ def test_many_rows_go_to_the_driver_as_it_likes_them(dialect, rows):
     assert [given for _, given in recorder.got] == [rows]
 
 
-@pytest.mark.parametrize("count", [1, 3, 4, 21, 150])
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 21, 64, 127, 128, 129, 300])
 def test_every_row_is_inserted_once(store, count):
     """However many rows come at once, each is written, by few statements."""
     given = [{"name": f"row {number}", "value": "x"} for number in range(count)]
@@ -83,6 +84,33 @@ def test_every_row_is_inserted_once(store, count):
         return tx._connection.execute(select(settings.c.name)).scalars().all()
 
     assert {row["name"] for row in given} <= set(store.write(work))
+
+
+def test_rows_are_inserted_in_their_order(store):
+    """Whoever is numbered by the database is numbered in the order in which it was given: a chain depends on it."""
+    same = {"incident": 1, "actor": "", "via": "web", "kind": "k", "policy": "", "body": "{}", "prev_hash": ""}
+    entries = [{**same, "at": place, "hash": f"{place}"} for place in range(100)]
+    store.write(lambda tx: sql.insert_many(tx._connection, insert(journal_table), entries))
+    numbered = select(journal_table.c.at).order_by(journal_table.c.seq)
+    assert store.read(lambda tx: tx._connection.execute(numbered).scalars().all()) == list(range(100))
+
+
+@pytest.mark.parametrize("count", [1, 3, 70])
+def test_rows_replace_those_that_are_there(store, count):
+    """A row whose key is known is replaced, but for a column to be kept where the new one is null; others are added."""
+    statement = sql.insert_or_replace(store._writer, codes, keep=("released_at",))
+
+    def row(place, code, released_at):
+        return {"person": "ana", "incident": place, "code": code, "track": "t", "released_at": released_at}
+
+    def work(tx):
+        sql.insert_many(tx._connection, statement, [row(place, f"a{place}", 7) for place in range(count)])
+        sql.insert_many(tx._connection, statement, [row(place, f"b{place}", None) for place in range(count + 1)])
+        found = select(codes.c.incident, codes.c.code, codes.c.released_at).order_by(codes.c.incident)
+        return list(map(tuple, tx._connection.execute(found)))
+
+    known = [(place, f"b{place}", 7) for place in range(count)]
+    assert store.write(work) == [*known, (count, f"b{count}", None)]
 
 
 def test_lists_of_any_length_find_all_their_rows(store):

@@ -186,6 +186,7 @@ async def test_only_an_admin_speaks_for_somebody_else(guarded: Night):
     path, headers = f"/api/v1/incidents/{number}/ack", guarded.bearer("responder")
     refused = await guarded.client.post(path, json={"person": "ana"}, headers=headers)
     assert (refused.status, (await refused.json())["error"]) == (403, "forbidden")
+    assert guarded.engine.untaken == [("api", "refused")]
     own = await guarded.client.post(path, headers=headers)
     assert (await own.json())["incident"]["acknowledged_by"] == "a-responder"
 
@@ -275,3 +276,28 @@ async def test_an_unknown_incident_cannot_be_acked(world: Night):
     """404 for a number that nothing has."""
     status, content = await post(world, "/incidents/5/ack")
     assert (status, content["error"]) == (404, "unknown_incident")
+    assert world.engine.untaken == [("api", "refused")]
+    await post(world, "/incidents/5/ack", via="cli")
+    await post(world, "/incidents/5/snooze", **{"for": "1h"})
+    assert world.engine.untaken[1:] == [("cli", "refused")]
+
+
+@pytest.mark.parametrize(
+    ("path", "role", "counted"),
+    [
+        ("/api/v1/incidents/{}/ack", "viewer", [("api", "refused")]),
+        ("/api/v1/incidents/{}/ack", "nobody", [("api", "refused")]),
+        ("/api/v1/incidents/{}/unack", "viewer", []),
+        ("/api/v1/incidents/{}/ack", "responder", []),
+        ("/incidents/{}/ack", "viewer", [("web", "refused")]),
+        ("/incidents/{}/ack", "responder", [("web", "refused")]),
+        ("/incidents/{}/note", "responder", []),
+    ],
+)
+@pytest.mark.asyncio
+async def test_an_ack_of_somebody_who_may_not_is_counted(guarded: Night, path, role, counted):
+    """Strangers, viewers, and on a page a form that is not ours."""
+    number = await guarded.incident()
+    headers = {"Authorization": "Bearer nothing"} if role == "nobody" else guarded.bearer(role)
+    await guarded.client.post(path.format(number), headers=headers)
+    assert guarded.engine.untaken == counted

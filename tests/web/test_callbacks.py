@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 import pytest
 import pytest_asyncio
+from structlog.testing import capture_logs
 from twilio.request_validator import RequestValidator
 
 from escalatord.core.incident import Attempt
@@ -196,6 +197,7 @@ async def test_a_call_about_nothing_known_ends_politely(wired: Night):
     """A reference that the store does not know gets words and a hang-up; what is heard of it moves nothing."""
     answer = await twilio(wired, "voice", "nothing", CallSid=CALL, CallStatus="in-progress", Digits="4")
     assert "no longer known" in await answer.text()
+    assert wired.engine.untaken == [("call", "refused")]
     for status in ("ringing", "completed"):
         heard = await twilio(wired, "status", "nothing", CallSid=CALL, CallStatus=status)
         assert heard.status == 204
@@ -212,6 +214,7 @@ async def test_calling_back_says_the_open_pages(wired: Night):
     assert "is yours" in await pressed.text()
     stranger = await twilio(wired, "voice-inbound", INBOUND, **{**caller, "From": "+15550199999"})
     assert await stranger.text() == "<Response><Reject/></Response>"
+    assert wired.engine.untaken == []
 
 
 # --------------------------------------------------------------------------------------------------- forgeries
@@ -226,6 +229,22 @@ async def test_an_unsigned_callback_is_refused_and_journaled(wired: Night, kind)
     assert answer.status == 403
     (command,) = wired.engine.commands
     assert isinstance(command, Stranger)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "counted"),
+    [
+        ("sms", {"Body": "K7"}, [("sms", "refused")]),
+        ("voice", {"Digits": "4"}, [("call", "refused")]),
+        ("voice", {"Digits": "9"}, []),
+        ("status", {"MessageStatus": "delivered"}, []),
+    ],
+)
+@pytest.mark.asyncio
+async def test_an_answer_without_a_signature_is_counted(wired: Night, kind, fields, counted):
+    """When the external URL is wrong, every answer is refused: the metric is where that shows."""
+    await twilio(wired, kind, "x", sign=False, **fields)
+    assert wired.engine.untaken == counted
 
 
 @pytest.mark.asyncio
@@ -375,6 +394,7 @@ async def test_a_click_that_slack_did_not_sign_now_is_refused(wired: Night, chan
     """A wrong signature or an old one is 403 and journaled."""
     assert (await slack(wired, click("UANA", {"action_id": "ack", "value": "x|1"}), **change)).status == 403
     assert isinstance(wired.engine.commands[-1], Stranger)
+    assert wired.engine.untaken == [("chat", "refused")]
 
 
 @pytest.mark.asyncio
@@ -395,4 +415,7 @@ async def test_an_answer_that_cannot_be_delivered_is_only_logged(error):
     async def failing(_address: str, _text: str) -> None:
         raise error
 
-    await callbacks._tell(failing, "https://hooks.slack.com/x", "text")
+    with capture_logs() as logs:
+        await callbacks._tell(failing, "https://hooks.slack.com/x", "text")
+    said = {"event": "chat answer not delivered", "log_level": "warning", "error": type(error).__name__}
+    assert logs == [said], "and neither the address nor the text"
