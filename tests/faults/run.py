@@ -13,11 +13,12 @@ import tempfile
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tests.fakes.processes import ROOT
-from tests.faults import disks, kills, nodes, outages
+from tests.faults import clocks, disks, kills, nodes, outages
 from tests.faults.site import Row
 
 TARGET = ROOT / "build" / "faults.json"
@@ -97,6 +98,7 @@ def faults(times: int, seed: int) -> dict[str, Fault]:
         ),
     }
     found |= several_nodes(times, seed)
+    found |= clock_faults()
     if disks.can_mount():
         found["full-disk"] = Fault(what="the disk is full for 20 s", run=lambda f: disks.disk_is_full(f, 20))
     return found
@@ -136,6 +138,31 @@ def several_nodes(times: int, seed: int) -> dict[str, Fault]:
             holds=page_within(AWAY_SECONDS + ANY_FAULT_SECONDS),
         ),
     }
+
+
+def clock_faults() -> dict[str, Fault]:
+    """Return what is done to the clock; each asserts that no step is early by more than 1 s, or late by more than 2."""
+    found = {
+        "suspend": Fault(
+            what="the machine is suspended for 3 h", run=lambda f: clocks.machine_sleeps(f, 3 * clocks.HOUR)
+        )
+    }
+    if clocks.can_fake():
+        steps = {
+            "clock-hours": ("3 h", clocks.STEPS),
+            "clock-days": ("a day", clocks.DAYS),
+            "clock-leap": ("a second", clocks.LEAP),
+            "clock-2038": ("the year 2038", clocks.to_2038()),
+        }
+        for name, (far, several) in steps.items():
+            found[name] = Fault(
+                what=f"the clock is set by {far}, forth and back", run=partial(clocks.clock_is_set, steps=several)
+            )
+        found["clock-stopped"] = Fault(
+            what="SIGSTOP for 8 s, the clock set by 3 h meanwhile",
+            run=partial(clocks.clock_is_set, steps=clocks.STEPS, stopped_seconds=8.0),
+        )
+    return found
 
 
 def attempt(name: str, fault: Fault) -> tuple[Row | None, bool]:
