@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.fakes.processes import ROOT
-from tests.faults import clocks, disks, kills, nodes, outages
+from tests.faults import clocks, disks, eio, kills, nodes, outages
+from tests.faults.proxy import Mode, way_is_bad
 from tests.faults.site import Row
 
 TARGET = ROOT / "build" / "faults.json"
@@ -30,6 +31,7 @@ NORMAL_SECONDS = 2.0
 # A page that a dead node held waits for the end of its lease and a look (promise R5).
 ANY_FAULT_SECONDS = 20.0
 AWAY_SECONDS = 60.0
+EIO_STEP = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +100,10 @@ def faults(times: int, seed: int) -> dict[str, Fault]:
         ),
     }
     found |= several_nodes(times, seed)
-    found |= clock_faults()
+    found |= clock_faults() | proxy_faults()
+    if eio.can_fail():
+        found["eio"] = Fault(what="EIO at one write or sync after another", run=lambda f: eio.every_night(f, EIO_STEP))
+        found["eio-start"] = Fault(what="EIO while a database is made", run=eio.starts_fail)
     if disks.can_mount():
         found["full-disk"] = Fault(what="the disk is full for 20 s", run=lambda f: disks.disk_is_full(f, 20))
     return found
@@ -163,6 +168,26 @@ def clock_faults() -> dict[str, Fault]:
             run=partial(clocks.clock_is_set, steps=clocks.STEPS, stopped_seconds=8.0),
         )
     return found
+
+
+def proxy_faults() -> dict[str, Fault]:
+    """Return what goes wrong on the way to a provider; each asserts that the other channel is as fast as before."""
+    what = {
+        Mode.HANG: "takes requests and answers nothing",
+        Mode.DRIP: "lets answers through at a byte a second",
+        Mode.RESET: "resets answers in the middle",
+        Mode.CUT: "cuts off answers to what the provider took",
+        Mode.SLOW: "holds requests for 4 s",
+        Mode.GARBAGE: "answers garbage",
+    }
+    return {
+        f"proxy-{mode}": Fault(
+            what=f"a proxy before a provider {does}, for 30 s",
+            run=partial(way_is_bad, mode=mode, seconds=30.0),
+            holds=page_within(FALLBACK_SECONDS_MAX),
+        )
+        for mode, does in what.items()
+    }
 
 
 def attempt(name: str, fault: Fault) -> tuple[Row | None, bool]:
