@@ -53,6 +53,7 @@ class Proxy:
         self.struck = 0
         self._never = asyncio.Event()
         self._writers: set[asyncio.StreamWriter] = set()
+        self._under_way: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -66,10 +67,14 @@ class Proxy:
         self._server.close()
         for writer in list(self._writers):
             writer.transport.abort()
-        await asyncio.sleep(0)
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=5)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
+        own = asyncio.current_task()
+        assert own is not None
+        self._under_way.add(own)
         try:
             there = await asyncio.open_connection("127.0.0.1", self.to)
             self._writers.add(there[1])
@@ -80,6 +85,7 @@ class Proxy:
         finally:
             writer.transport.abort()
             self._writers.discard(writer)
+            self._under_way.discard(own)
 
     async def _request(
         self, request: bytes, here: asyncio.StreamWriter, there: tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -113,6 +119,8 @@ class Proxy:
             await here.drain()
             if drips:
                 await pause(self._never, 1.0)
+            if self._never.is_set():
+                return
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

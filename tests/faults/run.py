@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fakes.processes import ROOT
-from tests.faults import clocks, disks, eio, kills, nodes, outages
+from tests.faults import clocks, disks, dns, eio, kills, nodes, outages
 from tests.faults.proxy import Mode, way_is_bad
 from tests.faults.site import Row
 
@@ -101,6 +101,12 @@ def faults(times: int, seed: int) -> dict[str, Fault]:
     }
     found |= several_nodes(times, seed)
     found |= clock_faults() | proxy_faults()
+    if dns.can_hang():
+        for name, known in (("dns", True), ("dns-unknown", False)):
+            found[name] = Fault(
+                what=f"name lookups hang for 30 s, the address {'was known' if known else 'was never known'}",
+                run=partial(dns.names_hang, seconds=30.0, known=known),
+            )
     if eio.can_fail():
         found["eio"] = Fault(what="EIO at one write or sync after another", run=lambda f: eio.every_night(f, EIO_STEP))
         found["eio-start"] = Fault(what="EIO while a database is made", run=eio.starts_fail)
