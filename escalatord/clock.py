@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
-STEP_SECONDS = 2.0
+STEP_SECONDS = 0.5
 """A wall clock that is off by no more is followed; what goes beyond is a step, and what waits must move with it."""
 LOOKS_MAX = 5
 LOOK_SECONDS_MAX = 0.1

@@ -95,6 +95,9 @@ class Postgres:
     short_of_room = False
 
     def __init__(self, url: URL, *, durable: bool) -> None:
+        if url.query.get("target_session_attrs") == "read-write":
+            # the same server, but a session of ours that only reads counts as well
+            url = url.update_query_dict({"target_session_attrs": "primary"})
         self._url = url.set(drivername=DRIVER)
         self._durable = durable
         self.name = url.render_as_string(hide_password=True)

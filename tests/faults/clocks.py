@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from escalatord.clock import STEP_SECONDS
 from tests.fakes.processes import Daemon, call
 from tests.faults.load import Load
 from tests.faults.site import ANA, BO, CY, Row, Site, Wiring, site
@@ -116,7 +117,7 @@ async def clock_is_set(folder: Path, steps: Sequence[float], *, stopped_seconds:
             await here.wait(BETWEEN_JUMPS_SECONDS)
             off += step
             stops.append(await set_clock(here, off, stopped_seconds))
-            told += abs(step) > LATE_SECONDS_MAX
+            told += abs(step) > STEP_SECONDS
             await here.until(
                 "the step is noticed", lambda wanted=told: journaled(here) >= wanted, JOURNALED_SECONDS_MAX
             )

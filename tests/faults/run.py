@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fakes.processes import ROOT
-from tests.faults import clocks, disks, dns, eio, kills, nodes, outages
+from tests.faults import clocks, disks, dns, eio, kills, nodes, outages, promotion
 from tests.faults.proxy import Mode, way_is_bad
 from tests.faults.site import Row
 
@@ -31,7 +31,7 @@ NORMAL_SECONDS = 2.0
 # A page that a dead node held waits for the end of its lease and a look (promise R5).
 ANY_FAULT_SECONDS = 20.0
 AWAY_SECONDS = 60.0
-EIO_STEP = 1
+EIO_STEP = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +101,10 @@ def faults(times: int, seed: int) -> dict[str, Fault]:
     }
     found |= several_nodes(times, seed)
     found |= clock_faults() | proxy_faults()
+    if promotion.can_copy():
+        found["promotion"] = Fault(
+            what="the primary dies, its synchronous replica is promoted", run=promotion.replica_is_promoted
+        )
     if dns.can_hang():
         for name, known in (("dns", True), ("dns-unknown", False)):
             found[name] = Fault(
