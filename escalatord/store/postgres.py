@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
+from structlog import get_logger
 
 from escalatord.errors import EscalatordError, StoreRefusedError, StoreUnavailableError
 from escalatord.store.codec import from_micros
@@ -85,6 +86,8 @@ UNCONNECTED = (
     ('database "', "3D"),
     ('role "', "28"),
 )
+
+log = get_logger(component="store")
 
 
 class Postgres:
@@ -173,10 +176,17 @@ class Postgres:
     def _check(self, connection: Connection) -> None:
         """Raise StoreRefusedError when the server cannot keep what was promised."""
         connection.begin()
-        settings = ("server_version_num", "server_encoding", "fsync", "full_page_writes")
+        settings = ("server_version_num", "server_encoding", "fsync", "full_page_writes", "synchronous_standby_names")
         run(connection, "BEGIN")
         found = {name: str(run(connection, f"SHOW {name}")[0]) for name in settings}
+        replicas = int(run(connection, "SELECT count(*) FROM pg_stat_replication")[0])
         connection.rollback()
+        if self._durable and replicas and not found["synchronous_standby_names"]:
+            log.warning(
+                "no replica is synchronous: one that is promoted may lack what was answered",
+                replicas=replicas,
+                fix="set synchronous_standby_names at the server",
+            )
         if int(found["server_version_num"]) < VERSION_MIN:
             raise StoreRefusedError("this PostgreSQL is too old; 13 or newer is needed")
         if found["server_encoding"] != "UTF8":

@@ -91,6 +91,7 @@ async def names_hang(folder: Path, seconds: float, *, known: bool) -> Row:
         assert row.slowest_page_seconds <= FALLBACK_SECONDS_MAX, row
         assert beside <= max(SLOWER_MAX * calm, calm + NOISE_SECONDS), row
         assert bool(by_name) == known, row
+        assert slowest <= UNRELATED_SECONDS_MAX + NOISE_SECONDS, row
         return row
 
 

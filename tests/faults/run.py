@@ -31,7 +31,7 @@ NORMAL_SECONDS = 2.0
 # A page that a dead node held waits for the end of its lease and a look (promise R5).
 ANY_FAULT_SECONDS = 20.0
 AWAY_SECONDS = 60.0
-EIO_STEP = 7
+EIO_STEP = 13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +113,7 @@ def faults(times: int, seed: int) -> dict[str, Fault]:
             )
     if eio.can_fail():
         found["eio"] = Fault(what="EIO at one write or sync after another", run=lambda f: eio.every_night(f, EIO_STEP))
-        found["eio-start"] = Fault(what="EIO while a database is made", run=eio.starts_fail)
+        found["eio-start"] = Fault(what="EIO while a database is made", run=partial(eio.starts_fail, step=3))
     if disks.can_mount():
         found["full-disk"] = Fault(what="the disk is full for 20 s", run=lambda f: disks.disk_is_full(f, 20))
     return found
