@@ -20,7 +20,7 @@ from aiohttp import web
 from structlog import get_logger
 
 from escalatord import __version__, log
-from escalatord.clock import FollowingClock, HurriedClock, SystemClock
+from escalatord.clock import FollowingClock, HurriedClock, SteadyClock, SystemClock, awake_seconds
 from escalatord.config.files import fingerprint
 from escalatord.config.load import load
 from escalatord.config.redaction import secrets_of
@@ -28,6 +28,7 @@ from escalatord.core.incident import Attempt
 from escalatord.core.ruleset import Ruleset
 from escalatord.deadman import EVERY_SECONDS, DeadMan
 from escalatord.engine.auditor import AUDIT_EVERY_SECONDS, Audit, run_audits
+from escalatord.engine.clock_steps import ClockSteps
 from escalatord.engine.commands import Receipt, Remark
 from escalatord.engine.engine import Engine
 from escalatord.engine.ledger import Ledger
@@ -105,7 +106,8 @@ def run(options: Options, on_ready: Callable[[Ready], None] = lambda _ready: Non
     Raise ConfigError when the rules cannot be used, StoreRefusedError when the database cannot.
     """
     ruleset = load(options.rules).ruleset
-    clock = FollowingClock(HurriedClock(SystemClock(), options.speed) if options.speed != 1.0 else SystemClock())
+    steady = SteadyClock(SystemClock())
+    clock = FollowingClock(HurriedClock(SystemClock(), options.speed) if options.speed != 1.0 else steady)
     log.configure(
         clock, sys.stderr, level=options.log_level, form=options.log_format, secrets=list(secrets_of(ruleset))
     )
@@ -113,7 +115,7 @@ def run(options: Options, on_ready: Callable[[Ready], None] = lambda _ready: Non
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-    daemon = Daemon(options, ruleset, clock)
+    daemon = Daemon(options, ruleset, clock, steady)
     with asyncio.Runner(loop_factory=_fast_loop()) as runner:
         runner.run(daemon.run(on_ready))
     return 0
@@ -126,6 +128,7 @@ class Daemon:
     options: Options
     ruleset: Ruleset
     clock: FollowingClock
+    steady: SteadyClock
     supervisor: Supervisor = field(default_factory=Supervisor)
     store: Store = field(init=False)
     engine: Engine = field(init=False)
@@ -196,6 +199,9 @@ class Daemon:
         )
         ruleset = self.store.read(lambda tx: remembered(tx, self.ruleset))
         self.engine = Engine(self.store, ruleset, self.clock, link_key=secret)
+        if not self.store.shared and self.options.speed == 1.0:
+            # several nodes go by their database's clock, and a hurried one is nobody's
+            self.engine.clock_steps = ClockSteps(self.steady)
         self.feeds = Feeds(self.engine)
         self.figures = Figures(Ledger())
         self.peers = Peers(self.engine, self.figures, self.clock, __version__)
@@ -302,7 +308,7 @@ class Daemon:
 
     async def reload(self) -> tuple[Finding, ...]:
         """Parse, check, swap; with findings the old rules stay. Running incidents keep their pinned policies."""
-        self.supervisor.reloading(self.clock.monotonic())
+        self.supervisor.reloading(awake_seconds())
         now = self.clock.now()
         try:
             ruleset = await asyncio.to_thread(lambda: load(self.options.rules).ruleset)

@@ -14,6 +14,7 @@ from structlog import get_logger
 
 from escalatord.clock import Clock
 from escalatord.metrics import Metrics
+from escalatord.names import Names
 
 EVERY_SECONDS = 60.0
 CALL_SECONDS_MAX = 10.0
@@ -43,7 +44,8 @@ class DeadMan:
         """Call, for ever."""
         timeout = aiohttp.ClientTimeout(total=CALL_SECONDS_MAX)
         headers = {"User-Agent": "escalatord", "Accept-Encoding": "identity"}
-        async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
+        connector = aiohttp.TCPConnector(resolver=Names(), use_dns_cache=False)
+        async with aiohttp.ClientSession(connector=connector, timeout=timeout, headers=headers) as session:
             while True:
                 await self._passed.wait()
                 self._passed.clear()

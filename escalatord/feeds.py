@@ -33,6 +33,7 @@ from escalatord.engine.engine import Engine
 from escalatord.engine.overriding import FEED_SETTING
 from escalatord.engine.wishes import RememberFeed
 from escalatord.errors import StoreUnavailableError
+from escalatord.names import Names
 from escalatord.store.tx import Tx
 
 FETCH_SECONDS_MAX = 10.0
@@ -61,7 +62,9 @@ async def fetch(address: str, tls: SSLContext | None = None) -> bytes:
     headers = {"Accept": "text/calendar, */*;q=0.1", "Accept-Encoding": "identity", "User-Agent": "escalatord"}
     try:
         async with (
-            aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as session,
+            aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(resolver=Names()), timeout=timeout, auto_decompress=False
+            ) as session,
             session.get(address, headers=headers, allow_redirects=False, ssl=tls or True) as response,
         ):
             if response.status != 200:  # noqa: PLR2004 - anything else is no calendar

@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from structlog import get_logger
 
-from escalatord.clock import Clock
+from escalatord.clock import Clock, idle
 from escalatord.core.alert import Alert
 from escalatord.core.incident import Incident
 from escalatord.core.policy import Policy
@@ -30,6 +30,7 @@ from escalatord.core.values import replace
 from escalatord.engine import intake
 from escalatord.engine.asking import Asker
 from escalatord.engine.batch import Batch
+from escalatord.engine.clock_steps import ClockSteps
 from escalatord.engine.commands import Arm, Changed, Command, Ingest, Ingested, LookAtRules, PeopleGone, Remark, Result
 from escalatord.engine.handlers import Due
 from escalatord.engine.known import KnownBodies
@@ -90,6 +91,7 @@ class Engine:
         self.clock = clock
         self.ready = False
         self.outdated = 0
+        self.clock_steps: ClockSteps | None = None
         self._store = store
         self._idle_seconds = idle_seconds
         self._batch = Batch(store, ruleset, link_key)
@@ -144,9 +146,8 @@ class Engine:
 
     async def write(self, work: Callable[[Tx], T], *, alone: bool = False) -> T:
         """Run a transaction beside the commands, again when another node was faster, and return what it returns."""
-        loop = asyncio.get_running_loop()
         run = partial(self._store.write, alone=True) if alone else self._store.settle
-        return await loop.run_in_executor(self._writer, run, work)
+        return await self._in_writer(run, work)
 
     async def view(self, number: int) -> View | None:
         """Return an incident with the world it lives in, None when there is none."""
@@ -168,17 +169,13 @@ class Engine:
     async def explain(self, source: str, alerts: Sequence[Alert]) -> tuple[Verdict, ...]:
         """Return what the rules would make of alerts now; commits nothing and pages nobody."""
         known = await self.read(lambda tx: tx.alerts(source, [alert.fingerprint for alert in alerts]))
-        now, loop = self.clock.now(), asyncio.get_running_loop()
+        now, around = self.clock.now(), self._batch.around
         # in the writer thread: what rules look at beside an alert lives there
-        around = self._batch.around
-        return await loop.run_in_executor(
-            self._writer, lambda: intake.explain(self.ruleset, around, known, alerts, now)
-        )
+        return await self._in_writer(lambda: intake.explain(self.ruleset, around, known, alerts, now))
 
     async def held_by(self, keys: Sequence[str]) -> Mapping[str, int]:
         """Return how many alerts that fire each of these mutes holds back, alone or with others."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._writer, self._batch.around.held_by, keys)
+        return await self._in_writer(self._batch.around.held_by, keys)
 
     @contextmanager
     def watch(self) -> Iterator["asyncio.Queue[Changed]"]:
@@ -218,16 +215,17 @@ class Engine:
 
     async def start(self, *, beside_others: bool = False) -> None:
         """Read what changes at run time, free what a dead process was sending, and find the earliest deadline."""
-        loop = asyncio.get_running_loop()
         now = self.clock.now()
         if not self.shared:
             await self.write(lambda tx: tx.outbox_end_leases(now))
-        await loop.run_in_executor(self._writer, self._batch.refresh, now)
-        await loop.run_in_executor(self._writer, self._batch.survey, now)
+        if self.clock_steps is not None:
+            await self.write(self.clock_steps.begin)
+        await self._in_writer(self._batch.refresh, now)
+        await self._in_writer(self._batch.survey, now)
         waits = any(policy.hours for policy in self.ruleset.policies.values())
         arm = Arm(beside_others=beside_others)
         first: tuple[Command, ...] = (arm, LookAtRules()) if waits else (arm,)
-        await loop.run_in_executor(self._writer, self._batch.commit, first, now)
+        await self._in_writer(self._batch.commit, first, now)
         self._next_due = await self.read(lambda tx: tx.next_due())
 
     async def keep_figures(self, seq: int, figures: Mapping[str, object]) -> None:
@@ -265,11 +263,10 @@ class Engine:
 
         Who left the roster is gone on without at once: their tier falls to the next one who can be reached.
         """
-        loop = asyncio.get_running_loop()
         now = self.clock.now()
         gone = tuple(sorted(self.ruleset.people.keys() - ruleset.people.keys()))
-        await loop.run_in_executor(self._writer, self._batch.swap, ruleset, now)
-        await loop.run_in_executor(self._writer, self._batch.survey, now)
+        await self._in_writer(self._batch.swap, ruleset, now)
+        await self._in_writer(self._batch.survey, now)
         self.known.clear()
         await self._enqueue(Arm())
         if gone:
@@ -284,18 +281,19 @@ class Engine:
 
     async def run_commits(self) -> None:
         """Commit what waits, for ever."""
-        loop = asyncio.get_running_loop()
         while True:
             while not self._waiting:
                 self.pulse.beat("commits")
                 self._work.clear()
                 await self._idle(self._work, self._idle_seconds)
+                await self._follow_clock()
+            await self._follow_clock()
             batch = self._waiting.next_batch()
             now = self.clock.now()
             commands = [waiting.command for waiting in batch]
             self._told.clear()
             try:
-                written = await loop.run_in_executor(self._writer, self._batch.commit, commands, now)
+                written = await self._in_writer(self._batch.commit, commands, now)
             except StoreUnavailableError as error:
                 log.error("commit failed", error=str(error), commands=len(commands))  # noqa: TRY400 - a sentence says it
                 for waiting in batch:
@@ -345,19 +343,32 @@ class Engine:
 
     # ------------------------------------------------------------------------------------------------------ private
 
+    async def _in_writer(self, work: Callable[..., T], *given: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._writer, work, *given)
+
     async def _enqueue(self, command: Command | Due) -> object:
         # a waiter that is cancelled takes only its own future with it; the command runs all the same
         return await self._waiting.admit(command)
 
     async def _idle(self, event: asyncio.Event, seconds: float) -> None:
-        """Wait for an event or until time has passed on our own clock, whichever is first."""
-        woken = asyncio.ensure_future(event.wait())
-        slept = asyncio.ensure_future(self.clock.sleep(seconds))
-        try:
-            await asyncio.wait((woken, slept), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            woken.cancel()
-            slept.cancel()
+        await idle(self.clock, event, seconds)
+
+    async def _follow_clock(self) -> None:
+        """Move what waits when the machine's clock was set; between two batches, so that each sees one clock."""
+        if self.clock_steps is None or (moved := await self.clock_steps.follow(self)) is None:
+            return
+        await self._in_writer(self._batch.refresh, self.clock.now())
+        await self._in_writer(self._batch.survey, self.clock.now())
+        self.known.clear()
+        self._next_due = moved.next_due
+        self._wake_due.set()
+        self.hear(moved.news)
+        self._remark(moved.remark)
+
+    def _remark(self, remark: Command) -> None:
+        if not self._waiting.closed:
+            told = self._waiting.put(remark)
+            told.add_done_callback(lambda done: done.exception())  # nobody waits; what went wrong is in the journal
 
     def _tell(self, batch: Sequence[Waiting], written: Written) -> None:
         if not self.shared:  # else other nodes may change an alert behind our back
@@ -371,10 +382,8 @@ class Engine:
             if isinstance(result, Ingested) and isinstance(waiting.command, Ingest):
                 fresh = [item.fingerprint for item in result.accepted if item.new][-1:]
                 self._answered.extend((waiting.command.source, fingerprint) for fingerprint in fresh)
-        failure = self._poison.hear(written)
-        if failure is not None and not self._waiting.closed:
-            told = self._waiting.put(failure)
-            told.add_done_callback(lambda done: done.exception())  # nobody waits; what went wrong is in the journal
+        if (failure := self._poison.hear(written)) is not None:
+            self._remark(failure)
         if written.next_due is not None and (self._next_due is None or written.next_due < self._next_due):
             self._next_due = written.next_due
             self._wake_due.set()
@@ -385,9 +394,6 @@ class Engine:
             self.hear(news)
 
     def _avoid_spinning(self, looked_at: datetime) -> None:
-        """A deadline that is due still, though all that was due was worked on, must not keep the loop busy.
-
-        Its incident is quarantined, or a defect of ours leaves it; the auditor tells of it.
-        """
+        """A deadline that is due still though all was worked on (a quarantine, or a defect) must not busy the loop."""
         if self._next_due is not None and self._next_due <= looked_at:
             self._next_due = self.clock.now() + timedelta(seconds=1)

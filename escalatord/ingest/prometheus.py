@@ -18,6 +18,7 @@ from structlog import get_logger
 from escalatord.config.secrets import Secret
 from escalatord.core.ruleset import PrometheusSpec, Ruleset
 from escalatord.engine.asking import Asker
+from escalatord.names import Names
 
 ANSWER_BYTES_MAX = 256 * 1024
 CONNECTIONS_MAX = 8
@@ -45,7 +46,7 @@ class Prometheus:
 
     async def run(self) -> None:
         """Answer the engine's queries, for ever."""
-        connector = aiohttp.TCPConnector(limit=CONNECTIONS_MAX)
+        connector = aiohttp.TCPConnector(limit=CONNECTIONS_MAX, resolver=Names(), use_dns_cache=False)
         async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
             self._session = session
             self._engine.asker.measurer = self

@@ -9,6 +9,7 @@ from escalatord.clock import Clock
 from escalatord.core.alert import Severity
 from escalatord.core.incident import Attempt, NoticeKind
 from escalatord.core.roster import ChannelKind
+from escalatord.names import Names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,12 +85,14 @@ class Outside:
     `callback_path(provider, kind, reference)` gives the full URL, under `external_url` and with a MAC, that the
     provider is to call; kinds are `status` (receipts) and `voice` (a key was pressed). `still_ours` is asked right
     before the first octet of a request leaves, and raises when another node may be sending by now.
+    `names` keeps the addresses of providers, over reloads too.
     """
 
     external_url: str
     clock: Clock
     callback_path: Callable[[str, str, str], str]
     still_ours: Callable[[], None] = lambda: None
+    names: Names = field(default_factory=Names)
 
 
 class Channel(Protocol):

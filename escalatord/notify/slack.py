@@ -6,7 +6,7 @@ Links are never unfurled: a preview would open them. How a message looks is in `
 
 import hmac
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -71,15 +71,15 @@ def build(spec: ChannelSpec, outside: Outside) -> Channel:
         missing = (*missing, "the package slack-sdk (extra `slack`)")
     if missing:
         return Unconfigured(capabilities, spec.name, missing)
-    return Slack(spec, capabilities, outside.still_ours)
+    return Slack(spec, capabilities, outside)
 
 
 class Slack:
     """Posts and edits messages. The provider's id of a message is `channel:ts`."""
 
-    def __init__(self, spec: ChannelSpec, capabilities: Capabilities, still_ours: Callable[[], None]) -> None:
+    def __init__(self, spec: ChannelSpec, capabilities: Capabilities, outside: Outside) -> None:
         self.capabilities = capabilities
-        self._still_ours = still_ours
+        self._outside = outside
         self._token = reveal(spec.settings["token"])
         self._room = reveal(spec.settings.get("room"))
         self._base_url = reveal(spec.settings.get("base_url"))
@@ -148,7 +148,9 @@ class Slack:
         if self._client is None:
             from slack_sdk.web.async_client import AsyncWebClient  # noqa: PLC0415 (an extra, as above)
 
-            self._session = open_session(self.capabilities.timeout_seconds, self._still_ours)
+            self._session = open_session(
+                self.capabilities.timeout_seconds, self._outside.still_ours, self._outside.names
+            )
             base_url = self._base_url or AsyncWebClient.BASE_URL
             # No retry handlers: the SDK's own would post a second time after a lost connection.
             self._client = AsyncWebClient(self._token, base_url, session=self._session, retry_handlers=[])

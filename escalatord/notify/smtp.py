@@ -16,7 +16,6 @@ from email.utils import format_datetime
 
 import aiosmtplib
 
-from escalatord.clock import Clock
 from escalatord.core.alert import Severity
 from escalatord.core.incident import Attempt
 from escalatord.core.roster import ChannelKind, ChannelSpec
@@ -48,13 +47,13 @@ def build(spec: ChannelSpec, outside: Outside) -> Channel:
         missing = (*missing, "tls (starttls, tls or none)")
     if missing:
         return Unconfigured(capabilities, spec.name, missing)
-    return Smtp(spec, capabilities, outside.clock)
+    return Smtp(spec, capabilities, outside)
 
 
 class Smtp:
     """Hands mails to one server."""
 
-    def __init__(self, spec: ChannelSpec, capabilities: Capabilities, clock: Clock) -> None:
+    def __init__(self, spec: ChannelSpec, capabilities: Capabilities, outside: Outside) -> None:
         self.capabilities = capabilities
         self._host = reveal(spec.settings["host"])
         self._tls = reveal(spec.settings.get("tls") or "starttls")
@@ -62,7 +61,8 @@ class Smtp:
         self._sender = reveal(spec.settings["from"])
         self._username = reveal(spec.settings.get("username")) or None
         self._password = reveal(spec.settings.get("password")) or None
-        self._clock = clock
+        self._clock = outside.clock
+        self._names = outside.names
 
     async def send(self, message: Message) -> Receipt:
         """Hand the mail over; ACCEPTED with its Message-ID."""
@@ -74,7 +74,7 @@ class Smtp:
                     mail,
                     recipients=[message.address],
                     hostname=self._host,
-                    port=self._port,
+                    sock=await self._connected(),
                     username=self._username,
                     password=self._password,
                     # The name of the machine as it is: asking DNS for a fuller one could hang.
@@ -86,6 +86,31 @@ class Smtp:
         except (aiosmtplib.SMTPException, OSError, UnicodeError, ValueError) as trouble:
             raise _refusal(trouble) from None
         return Receipt(status=Attempt.ACCEPTED, provider_id=str(mail["Message-ID"]))
+
+    async def _connected(self) -> socket.socket:
+        """Return a socket to the first address that takes a connection; SMTPConnectError when none does.
+
+        aiosmtplib would look the name up in a pool that others need too.
+        """
+        loop, trouble = asyncio.get_running_loop(), "no address"
+        try:
+            addresses = await self._names.resolve(self._host, self._port, socket.AF_UNSPEC)
+        except OSError as error:
+            raise aiosmtplib.SMTPConnectError(str(error)) from None
+        for address in addresses:
+            sock = socket.socket(address["family"], socket.SOCK_STREAM)
+            sock.setblocking(False)
+            try:
+                await loop.sock_connect(sock, (address["host"], address["port"]))
+            except OSError as error:
+                sock.close()
+                trouble = str(error)
+            except BaseException:
+                sock.close()
+                raise
+            else:
+                return sock
+        raise aiosmtplib.SMTPConnectError(trouble)
 
     async def lookup(self, message: Message) -> Receipt | Unknown:
         """Know nothing: mail cannot be asked."""

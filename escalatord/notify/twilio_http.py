@@ -10,7 +10,7 @@ import base64
 import hmac
 import logging
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -24,7 +24,7 @@ from twilio.rest import Client
 from escalatord.core.incident import Attempt
 from escalatord.core.roster import ChannelKind, ChannelSpec
 from escalatord.errors import DeliveryError, DeliveryReason
-from escalatord.notify.channel import Message, Receipt
+from escalatord.notify.channel import Message, Outside, Receipt
 from escalatord.notify.twilio_status import refusal, twilio_status
 from escalatord.notify.wire import NONSENSE, from_trouble, open_session, read_answer, reveal, timeout_seconds
 
@@ -137,9 +137,10 @@ def _shaped(pairs: tuple[tuple[str, str], ...]) -> bool:
 class TwilioHttp(AsyncHttpClient):  # type: ignore[misc] # twilio has no types
     """Our transport under Twilio's SDK: a limit in time and size, one connection pool, no redirects, no logging."""
 
-    def __init__(self, *, base_url: str, timeout_seconds: float, still_ours: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, *, base_url: str, timeout_seconds: float, outside: Outside | None = None) -> None:
         super().__init__(QUIET, True, timeout_seconds)
-        self._still_ours = still_ours
+        self._still_ours = outside.still_ours if outside else lambda: None
+        self._names = outside.names if outside else None
         self._base_url = base_url.rstrip("/")
         self._timeout_seconds = timeout_seconds
         self._session: aiohttp.ClientSession | None = None
@@ -147,7 +148,7 @@ class TwilioHttp(AsyncHttpClient):  # type: ignore[misc] # twilio has no types
     async def request(self, method: str, url: str, **given: Any) -> Response:
         """Make one request; `given` is what the SDK asks for (params, data, headers, auth)."""
         if self._session is None:
-            self._session = open_session(self._timeout_seconds, self._still_ours)
+            self._session = open_session(self._timeout_seconds, self._still_ours, self._names)
         if self._base_url and url.startswith(API_HOST):
             url = self._base_url + url[len(API_HOST) :]
         if params := given.get("params"):
@@ -168,11 +169,11 @@ class TwilioHttp(AsyncHttpClient):  # type: ignore[misc] # twilio has no types
 class Twilio:
     """One account as the channels use it: requests that end in time, trouble as `DeliveryError`."""
 
-    def __init__(self, spec: ChannelSpec, still_ours: Callable[[], None]) -> None:
+    def __init__(self, spec: ChannelSpec, outside: Outside) -> None:
         self._http = TwilioHttp(
             base_url=reveal(spec.settings.get("base_url")),
             timeout_seconds=timeout_seconds(spec),
-            still_ours=still_ours,
+            outside=outside,
         )
         self._client = Client(
             reveal(spec.settings["account_sid"]), reveal(spec.settings["auth_token"]), http_client=self._http

@@ -25,7 +25,7 @@ def build(spec: ChannelSpec, outside: Outside) -> Channel:
     )
     if missing := absent(spec, *SETTINGS):
         return Unconfigured(capabilities, spec.name, missing)
-    return TwilioSms(Twilio(spec, outside.still_ours), capabilities, outside)
+    return TwilioSms(Twilio(spec, outside), capabilities, outside)
 
 
 class TwilioSms:

@@ -44,7 +44,7 @@ def build(spec: ChannelSpec, outside: Outside) -> Channel:
     )
     if missing := absent(spec, *SETTINGS):
         return Unconfigured(capabilities, spec.name, missing)
-    return TwilioVoice(Twilio(spec, outside.still_ours), spec, capabilities, outside)
+    return TwilioVoice(Twilio(spec, outside), spec, capabilities, outside)
 
 
 class TwilioVoice:

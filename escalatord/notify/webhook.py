@@ -65,13 +65,15 @@ class Webhook:
         given = headers if isinstance(headers, Mapping) else {}
         self._headers = {one_line(str(name)): one_line(reveal(value)) for name, value in given.items()}
         self._clock = outside.clock
-        self._still_ours = outside.still_ours
+        self._outside = outside
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, message: Message) -> Receipt:
         """Post the message; DELIVERED on any 2xx."""
         if self._session is None:
-            self._session = open_session(self.capabilities.timeout_seconds, self._still_ours)
+            self._session = open_session(
+                self.capabilities.timeout_seconds, self._outside.still_ours, self._outside.names
+            )
         body = encoded(message)
         headers = {**self._headers, "Content-Type": "application/json"}
         headers["Idempotency-Key"] = one_line(message.reference)

@@ -14,6 +14,7 @@ import aiohttp
 
 from escalatord.core.roster import ChannelSpec
 from escalatord.errors import DeliveryError, DeliveryReason
+from escalatord.names import Names
 from escalatord.notify.channel import UNKNOWN, Capabilities, Message, Receipt, Unknown
 
 ANSWER_BYTES_MAX = 256 * 1024
@@ -109,10 +110,13 @@ async def _refuse_redirect(*_: object) -> NoReturn:
     raise from_status("the provider", 302)
 
 
-def open_session(timeout_seconds: float, still_ours: Callable[[], None] = lambda: None) -> aiohttp.ClientSession:
+def open_session(
+    timeout_seconds: float, still_ours: Callable[[], None] = lambda: None, names: Names | None = None
+) -> aiohttp.ClientSession:
     """Open a session that keeps connections, no cookies, follows nothing; call it inside the running loop.
 
-    `still_ours` may raise right before a request is written: a process may have been stopped since it began.
+    `still_ours` may raise right before a request is written: a process may have been stopped since it began. `names`
+    resolves (and keeps) addresses, None = one for this session alone.
     """
 
     async def last_look(*_what: object) -> None:
@@ -123,7 +127,12 @@ def open_session(timeout_seconds: float, still_ours: Callable[[], None] = lambda
     # Libraries that do not let us say `allow_redirects=False` are stopped here.
     trace.on_request_redirect.append(_refuse_redirect)
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX, keepalive_timeout=KEEP_ALIVE_SECONDS),
+        connector=aiohttp.TCPConnector(
+            limit=CONNECTIONS_MAX,
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
+            resolver=names or Names(),
+            use_dns_cache=False,  # `Names` keeps them, and knows when to ask again
+        ),
         timeout=aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=min(timeout_seconds, CONNECT_SECONDS_MAX)),
         cookie_jar=aiohttp.DummyCookieJar(),
         trace_configs=[trace],

@@ -97,13 +97,20 @@ class Ballast:
             if self._path.exists() and self._path.stat().st_size >= self._size_bytes:
                 self.held = True
                 return
-            room = os.statvfs(self._path.parent)
-            if room.f_bavail * room.f_frsize < self._size_bytes * BALLAST_ROOM_FACTOR:
+            if not self.has_room():
                 return
             self._allocate()
             self.held = True
         except OSError:
             self.give_up()  # half a ballast only wastes room
+
+    def has_room(self) -> bool:
+        """Return whether the disk has plenty of room beside the ballast; False when it does not even say."""
+        try:
+            room = os.statvfs(self._path.parent)
+        except OSError:
+            return False
+        return room.f_bavail * room.f_frsize >= self._size_bytes * BALLAST_ROOM_FACTOR
 
     def give_up(self) -> bool:
         """Give the space back to the disk; return whether there was any."""

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import NullPool
+from structlog import get_logger
 
 from escalatord.errors import EscalatordError, StoreRefusedError, StoreUnavailableError
 from escalatord.store.codec import from_micros
@@ -92,6 +93,8 @@ UNCONNECTED = (
     ('role "', "28"),
 )
 
+log = get_logger(component="store")
+
 
 class Postgres:
     """One PostgreSQL database, shared by all the nodes that have its address."""
@@ -101,6 +104,9 @@ class Postgres:
     short_of_room = False
 
     def __init__(self, url: URL, *, durable: bool) -> None:
+        if url.query.get("target_session_attrs") == "read-write":
+            # the same server, but a session of ours that only reads counts as well
+            url = url.update_query_dict({"target_session_attrs": "primary"})
         self._url = url.set(drivername=DRIVER)
         self._durable = durable
         self._begun = 0
@@ -180,10 +186,17 @@ class Postgres:
     def _check(self, connection: Connection) -> None:
         """Raise StoreRefusedError when the server cannot keep what was promised."""
         connection.begin()
-        settings = ("server_version_num", "server_encoding", "fsync", "full_page_writes")
+        settings = ("server_version_num", "server_encoding", "fsync", "full_page_writes", "synchronous_standby_names")
         run(connection, "BEGIN")
         found = {name: str(run(connection, f"SHOW {name}")[0]) for name in settings}
+        replicas = int(run(connection, "SELECT count(*) FROM pg_stat_replication")[0])
         connection.rollback()
+        if self._durable and replicas and not found["synchronous_standby_names"]:
+            log.warning(
+                "no replica is synchronous: one that is promoted may lack what was answered",
+                replicas=replicas,
+                fix="set synchronous_standby_names at the server",
+            )
         if int(found["server_version_num"]) < VERSION_MIN:
             raise StoreRefusedError("this PostgreSQL is too old; 13 or newer is needed")
         if found["server_encoding"] != "UTF8":

@@ -1,5 +1,6 @@
 """SQLite as what a store stands on: one file, one process, and a little room kept for the day the disk is full."""
 
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -98,7 +99,8 @@ class SqliteFile:
             return None
         code, sentence = found
         if code in pragmas.NO_ROOM:
-            sentence += self._make_room(connection)
+            # a disk that fails for a moment is not full: whoever sends alerts may try again at once
+            sentence += self._make_room(connection, is_full=code == sqlite3.SQLITE_FULL or not self.ballast.has_room())
         return StoreUnavailableError(f"the store is unavailable: {sentence}")
 
     def refusal(self, error: DBAPIError) -> EscalatordError | None:
@@ -115,8 +117,8 @@ class SqliteFile:
         """Let other processes in."""
         self._lock.release()
 
-    def _make_room(self, connection: Connection) -> str:
-        self.short_of_room = True
+    def _make_room(self, connection: Connection, *, is_full: bool) -> str:
+        self.short_of_room = self.short_of_room or is_full
         freed = self.ballast.give_up()
         pragmas.reuse_log(connection)
         return "; the room held back for this was freed" if freed else ""

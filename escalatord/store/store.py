@@ -8,6 +8,7 @@ The rules of this file:
 - What only one kind of database knows stands in its own file: `sqlite_file`, `postgres`.
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -27,6 +28,7 @@ from escalatord.store.tx import Tx
 T = TypeVar("T")
 
 POSTGRES = frozenset({"postgresql", "postgres"})
+SEVERAL_HOSTS = re.compile(r"(postgres(?:ql)?(?:\+\w+)?://(?:[^@/?]*@)?)([^@/?,]+(?:,[^@/?,]+)+)(/[^?]*)?(?:\?(.*))?")
 CONFLICT_TRIES_MAX = 5
 ALONE_FROM_TRY = 2
 """The first tries share the database with other nodes; a later one has it for itself, and cannot lose."""
@@ -262,10 +264,25 @@ def _make_discreet(error: DBAPIError) -> None:
             each.args = (str(each.args[0]).partition("\n")[0],)
 
 
+def _hosts_apart(url: str) -> str:
+    """Return an address whose several hosts, written as libpq has them (`h1:5432,h2`), stand where SQLAlchemy looks.
+
+    Of several the primary is meant: the others are standbys until one of them is promoted.
+    """
+    found = SEVERAL_HOSTS.fullmatch(url)
+    if found is None:
+        return url
+    begin, hosts, path, query = found.groups()
+    words = [f"host={host}" for host in hosts.split(",")] + [query] * bool(query)
+    if "target_session_attrs=" not in (query or ""):
+        words.append("target_session_attrs=primary")
+    return f"{begin}{path or '/'}?{'&'.join(words)}"
+
+
 def _parsed(url: str) -> URL:
     try:
-        parsed = make_url(url)
-    except ArgumentError as error:
+        parsed = make_url(_hosts_apart(url))
+    except (ArgumentError, ValueError) as error:
         say = "the storage address is not one; write sqlite:////path/to/escalatord.db or postgresql://host/name"
         raise StoreRefusedError(say) from error
     if parsed.get_backend_name() not in {"sqlite", *POSTGRES}:

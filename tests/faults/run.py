@@ -13,11 +13,13 @@ import tempfile
 import traceback
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tests.fakes.processes import ROOT
-from tests.faults import disks, kills, nodes, outages
+from tests.faults import clocks, disks, dns, eio, kills, nodes, outages, promotion
+from tests.faults.proxy import Mode, way_is_bad
 from tests.faults.site import Row
 
 TARGET = ROOT / "build" / "faults.json"
@@ -29,6 +31,7 @@ NORMAL_SECONDS = 2.0
 # A page that a dead node held waits for the end of its lease and a look (promise R5).
 ANY_FAULT_SECONDS = 20.0
 AWAY_SECONDS = 60.0
+EIO_STEP = 13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +100,20 @@ def faults(times: int, seed: int) -> dict[str, Fault]:
         ),
     }
     found |= several_nodes(times, seed)
+    found |= clock_faults() | proxy_faults()
+    if promotion.can_copy():
+        found["promotion"] = Fault(
+            what="the primary dies, its synchronous replica is promoted", run=promotion.replica_is_promoted
+        )
+    if dns.can_hang():
+        for name, known in (("dns", True), ("dns-unknown", False)):
+            found[name] = Fault(
+                what=f"name lookups hang for 30 s, the address {'was known' if known else 'was never known'}",
+                run=partial(dns.names_hang, seconds=30.0, known=known),
+            )
+    if eio.can_fail():
+        found["eio"] = Fault(what="EIO at one write or sync after another", run=lambda f: eio.every_night(f, EIO_STEP))
+        found["eio-start"] = Fault(what="EIO while a database is made", run=partial(eio.starts_fail, step=3))
     if disks.can_mount():
         found["full-disk"] = Fault(what="the disk is full for 20 s", run=lambda f: disks.disk_is_full(f, 20))
     return found
@@ -135,6 +152,51 @@ def several_nodes(times: int, seed: int) -> dict[str, Fault]:
             run=lambda f: nodes.database_is_away(f, AWAY_SECONDS),
             holds=page_within(AWAY_SECONDS + ANY_FAULT_SECONDS),
         ),
+    }
+
+
+def clock_faults() -> dict[str, Fault]:
+    """Return what is done to the clock; each asserts that no step is early by more than 1 s, or late by more than 2."""
+    found = {
+        "suspend": Fault(
+            what="the machine is suspended for 3 h", run=lambda f: clocks.machine_sleeps(f, 3 * clocks.HOUR)
+        )
+    }
+    if clocks.can_fake():
+        steps = {
+            "clock-hours": ("3 h", clocks.STEPS),
+            "clock-days": ("a day", clocks.DAYS),
+            "clock-leap": ("a second", clocks.LEAP),
+            "clock-2038": ("the year 2038", clocks.to_2038()),
+        }
+        for name, (far, several) in steps.items():
+            found[name] = Fault(
+                what=f"the clock is set by {far}, forth and back", run=partial(clocks.clock_is_set, steps=several)
+            )
+        found["clock-stopped"] = Fault(
+            what="SIGSTOP for 8 s, the clock set by 3 h meanwhile",
+            run=partial(clocks.clock_is_set, steps=clocks.STEPS, stopped_seconds=8.0),
+        )
+    return found
+
+
+def proxy_faults() -> dict[str, Fault]:
+    """Return what goes wrong on the way to a provider; each asserts that the other channel is as fast as before."""
+    what = {
+        Mode.HANG: "takes requests and answers nothing",
+        Mode.DRIP: "lets answers through at a byte a second",
+        Mode.RESET: "resets answers in the middle",
+        Mode.CUT: "cuts off answers to what the provider took",
+        Mode.SLOW: "holds requests for 4 s",
+        Mode.GARBAGE: "answers garbage",
+    }
+    return {
+        f"proxy-{mode}": Fault(
+            what=f"a proxy before a provider {does}, for 30 s",
+            run=partial(way_is_bad, mode=mode, seconds=30.0),
+            holds=page_within(FALLBACK_SECONDS_MAX),
+        )
+        for mode, does in what.items()
     }
 
 

@@ -5,6 +5,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from escalatord.errors import StoreRefusedError, StoreUnavailableError
 from escalatord.store import sqlite_file
@@ -139,3 +140,15 @@ def test_files_are_for_their_owner_only(store):
     modes = {path.name: path.stat().st_mode & 0o777 for path in store.path.parent.iterdir()}
     assert {"escalatord.db", "escalatord.db-wal", "escalatord.db-shm"} <= set(modes)
     assert {0o600} == set(modes.values())
+
+
+def test_a_disk_that_fails_for_a_moment_is_not_full(store, monkeypatch):
+    """There is room, but a write was answered EIO: alerts may be tried again at once."""
+    broken = sqlite3.OperationalError("disk I/O error")
+    broken.sqlite_errorcode = sqlite3.SQLITE_IOERR_WRITE
+    error = DBAPIError("INSERT", None, broken)
+    assert "the disk does not answer" in str(store.database.trouble(error, store._writer))
+    assert not store.short_of_room
+    monkeypatch.setattr(store.database.ballast, "has_room", lambda: False)
+    store.database.trouble(error, store._writer)
+    assert store.short_of_room
