@@ -31,9 +31,12 @@ from escalatord.engine import intake
 from escalatord.engine.asking import Asker
 from escalatord.engine.batch import Batch
 from escalatord.engine.commands import Arm, Changed, Command, Ingest, Ingested, LookAtRules, PeopleGone, Remark, Result
+from escalatord.engine.footing import Footing
 from escalatord.engine.handlers import Due
+from escalatord.engine.idling import idle
 from escalatord.engine.known import KnownBodies
 from escalatord.engine.lease import Lease
+from escalatord.engine.outage import Outage, Threads
 from escalatord.engine.poison import Poison
 from escalatord.engine.pulse import Pulse
 from escalatord.engine.waiting import Waiting, WaitingRoom
@@ -90,14 +93,17 @@ class Engine:
         self.clock = clock
         self.ready = False
         self.outdated = 0
-        self._store = store
-        self._idle_seconds = idle_seconds
-        self._batch = Batch(store, ruleset, link_key)
+        self._store = Footing(store)
+        self._idle, self._idle_seconds = partial(idle, clock), idle_seconds
+        self._batch = Batch(self._store, ruleset, link_key)
         self.asker = Asker(self._enqueue)
         self.lease = Lease(clock)
         self.known = KnownBodies()
-        self._writer = thread("store-writer")
-        self._reader = thread("store-reader")
+        self._threads = Threads(*map(thread, ("store-writer", "store-reader", "store-prober")))
+        self._writer, self._reader = self._threads.writer, self._threads.reader
+        self.outage = Outage(self._store, self._batch, clock, self.lease, self._threads)
+        self.outage.on_switch = self._look_anew
+        self.outage.look_seconds = max(self.outage.look_seconds, idle_seconds)
         self._work = asyncio.Event()
         self._waiting = WaitingRoom(self._work)
         self._told = asyncio.Event()
@@ -137,13 +143,14 @@ class Engine:
         return await self._enqueue(command)  # type: ignore[return-value] # each command names its own result
 
     async def read(self, work: Callable[[Tx], T]) -> T:
-        """Run a read-only transaction in the reader thread and return what it returns."""
+        """Run a read-only transaction where pages rest now, in the reader thread, and return what it returns."""
         return await asyncio.get_running_loop().run_in_executor(self._reader, self._store.read, work)
 
     async def write(self, work: Callable[[Tx], T], *, alone: bool = False) -> T:
         """Run a transaction beside the commands, again when another node was faster, and return what it returns."""
+        self._store.need_kept()
         loop = asyncio.get_running_loop()
-        run = partial(self._store.write, alone=True) if alone else self._store.settle
+        run = partial(self._store.kept.write, alone=True) if alone else self._store.settle
         return await loop.run_in_executor(self._writer, run, work)
 
     async def view(self, number: int) -> View | None:
@@ -157,6 +164,7 @@ class Engine:
 
         found = await self.read(look)
         if found is None:
+            self._store.need_kept()
             return None
         incident, policies = found
         world = self._batch.world
@@ -175,8 +183,7 @@ class Engine:
 
     async def held_by(self, keys: Sequence[str]) -> Mapping[str, int]:
         """Return how many alerts that fire each of these mutes holds back, alone or with others."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._writer, self._batch.around.held_by, keys)
+        return await self._threads.write(partial(self._batch.around.held_by, keys))
 
     @contextmanager
     def watch(self) -> Iterator["asyncio.Queue[Changed]"]:
@@ -226,7 +233,7 @@ class Engine:
         arm = Arm(beside_others=beside_others)
         first: tuple[Command, ...] = (arm, LookAtRules()) if waits else (arm,)
         await loop.run_in_executor(self._writer, self._batch.commit, first, now)
-        self._next_due = await self.read(lambda tx: tx.next_due())
+        self._next_due, self.outage.told = await self.read(lambda tx: (tx.next_due(), tx.last_seq()))
 
     async def keep_figures(self, seq: int, figures: Mapping[str, object]) -> None:
         """Store the figures as they are after journal row `seq`, so that a start need not fold all of the journal."""
@@ -263,6 +270,7 @@ class Engine:
 
         Who left the roster is gone on without at once: their tier falls to the next one who can be reached.
         """
+        self._store.need_kept()
         loop = asyncio.get_running_loop()
         now = self.clock.now()
         gone = tuple(sorted(self.ruleset.people.keys() - ruleset.people.keys()))
@@ -282,24 +290,13 @@ class Engine:
 
     async def run_commits(self) -> None:
         """Commit what waits, for ever."""
-        loop = asyncio.get_running_loop()
         while True:
             while not self._waiting:
                 self.pulse.beat("commits")
                 self._work.clear()
                 await self._idle(self._work, self._idle_seconds)
-            batch = self._waiting.next_batch()
-            now = self.clock.now()
-            commands = [waiting.command for waiting in batch]
-            self._told.clear()
-            try:
-                written = await loop.run_in_executor(self._writer, self._batch.commit, commands, now)
-            except StoreUnavailableError as error:
-                log.error("commit failed", error=str(error), commands=len(commands))  # noqa: TRY400 - a sentence says it
-                for waiting in batch:
-                    waiting.fail(error)
-            else:
-                self._tell(batch, written)
+            async with self.outage.turn:
+                await self._commit(self.outage.admitted(self._waiting.next_batch()))
             self.pulse.beat("commits")
             self._batch.moving = frozenset()
             self._told.set()
@@ -337,9 +334,7 @@ class Engine:
     async def close(self) -> None:
         """Refuse new commands, let the running batch end, and let go of the threads."""
         self._waiting.turn_out()
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, self._writer.shutdown)
-        await loop.run_in_executor(None, self._reader.shutdown)
+        await self._threads.close()
 
     # ------------------------------------------------------------------------------------------------------ private
 
@@ -347,15 +342,29 @@ class Engine:
         # a waiter that is cancelled takes only its own future with it; the command runs all the same
         return await self._waiting.admit(command)
 
-    async def _idle(self, event: asyncio.Event, seconds: float) -> None:
-        """Wait for an event or until time has passed on our own clock, whichever is first."""
-        woken = asyncio.ensure_future(event.wait())
-        slept = asyncio.ensure_future(self.clock.sleep(seconds))
+    async def _commit(self, batch: Sequence[Waiting]) -> None:
+        if not batch:
+            return
+        now, began_at = self.clock.now(), self.clock.monotonic()
+        commands = [waiting.command for waiting in batch]
+        self._told.clear()
+        loop = asyncio.get_running_loop()
         try:
-            await asyncio.wait((woken, slept), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            woken.cancel()
-            slept.cancel()
+            written = await loop.run_in_executor(self._writer, self._batch.commit, commands, now)
+        except StoreUnavailableError as error:
+            self.outage.failed(began_at, error)
+            for waiting in batch:
+                waiting.fail(error)
+        else:
+            self._tell(batch, self.outage.did(batch, written))
+
+    async def _look_anew(self, carried: Written | None) -> None:
+        """The ground has changed: look at its deadlines and at what waits to be sent."""
+        if carried is not None:
+            self.on_written(carried)
+        self._next_due = await self.read(lambda tx: tx.next_due())
+        self._wake_due.set()
+        self.hear(Changed(outbox=True))
 
     def _tell(self, batch: Sequence[Waiting], written: Written) -> None:
         if not self.shared:  # else other nodes may change an alert behind our back
