@@ -212,6 +212,7 @@ class Daemon:
         self.deadman = DeadMan(self.options.heartbeat_url, self.options.heartbeat_seconds, self.clock, self.metrics)
         self.engine.on_written = self._written
         self.engine.on_untaken = self.metrics.answer_not_taken
+        self.engine.outage.on_degraded = self._degraded
         if any(spec.provider in SIMULATED for spec in self.ruleset.channels.values()):
             self._open_switchboard()
         channels = build_channels(self.ruleset, self.outside, self.switchboard)
@@ -243,6 +244,7 @@ class Daemon:
             count_alerts=self.metrics.alerts,
             reload=self.reload if self.options.enable_lifecycle else None,
             channels_up=lambda: self.sender.up,
+            degraded=lambda: self.engine.outage.degraded,
             nodes=lambda: (self.peers.own, self.peers.known),
             examples=find_examples(self.options.rules),
             answer_chat=reply,
@@ -251,7 +253,8 @@ class Daemon:
     def _loops(self) -> Iterable[tuple[str, Coroutine[None, None, None]]]:
         loops: dict[str, Coroutine[None, None, None]] = {
             "commits": self.engine.run_commits(),
-            "deadlines": self.engine.run_deadlines(),
+            "deadlines": self.engine.deadlines.run(),
+            "outage": self.engine.outage.run(),
             "sender": self.sender.run(),
             "auditor": run_audits(
                 self.engine, self.clock, self._audited, self.supervisor.often_enough(AUDIT_EVERY_SECONDS)
@@ -294,6 +297,11 @@ class Daemon:
         self.figures.written(written)
         self.peers.written(written)
         self.metrics.committed(written)
+
+    def _degraded(self, degraded: bool) -> None:  # noqa: FBT001 - it hears one thing
+        self.metrics.stands(degraded=degraded)
+        how = "paging from memory, the database is away" if degraded else "paging"
+        self.supervisor.ready(f"{how}, with rules {self.engine.ruleset.hash[:6]}")
 
     async def _receipt(self, reference: str, status: Attempt, reason: str, provider_id: str) -> None:
         await self.engine.submit(Receipt(reference=reference, status=status, reason=reason, provider_id=provider_id))

@@ -49,7 +49,14 @@ class BadInputError(EscalatordError):
 
 
 class StoreUnavailableError(EscalatordError):
-    """Nothing can be committed now: answer 503 and let the sender try again."""
+    """Nothing can be committed now: answer 503 and let the sender try again.
+
+    `for_all` says that the database's own machine said no: then no other node can commit either. Silence says nothing.
+    """
+
+    def __init__(self, say: str = "", *, for_all: bool = False) -> None:
+        super().__init__(say)
+        self.for_all = for_all
 
 
 class StoreRefusedError(EscalatordError):

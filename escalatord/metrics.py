@@ -188,6 +188,12 @@ class Metrics:
         if (channel, provider) in self._lanes:
             self._channel_up.labels(channel, provider).set(up)
 
+    def stands(self, *, degraded: bool) -> None:
+        """Show whether pages go on from memory because the database is away, and count that it went."""
+        if degraded:
+            self.outages.inc()
+        self._degraded.set(degraded)
+
     def template_fell_back(self, template: str) -> None:
         """Count a message that a template of the rules failed to word."""
         self.template_fallbacks.labels(template).inc()
@@ -318,6 +324,8 @@ class Metrics:
             "nodes", "Nodes on this database: alive, or lost within the last day without a word" + CLUSTER, "state"
         )
         self.show_nodes(alive=1, lost=0)
+        self._degraded = self._gauge("degraded", "1 while the database is away and pages go on from memory" + NODE)
+        self.outages = self._counter("outages", "How often pages had to go on from memory" + NODE)
         self._audited_at = self._gauge("last_audit_timestamp_seconds", "When the last audit ended" + NODE)
         self.sign_of_life_at = self._gauge(
             "heartbeat_last_success_timestamp_seconds", "When the dead-man address outside took our last call" + NODE

@@ -35,6 +35,10 @@ def screen(found: Mapping[str, Any]) -> Iterator[str]:
     health = "paging" if found["healthy"] and found["ready"] else "NOT HEALTHY" if found["ready"] else "NOT READY"
     head = f"escalatord {found['version']}  {health}  rules {found['rules']}"
     yield output.clean(f"{head}  {output.clock(found['at'], day=True)}", output.COLUMNS_MAX)
+    if found.get("degraded"):
+        since, count = found["degraded"]["since"], found["degraded"]["incidents"]
+        say = f"AWAY since {output.clock(since, day=True)}; {count} open incidents are paged for from memory"
+        yield from output.section("database", [f"{say}; senders get 503"])
     down = [name for name, up in sorted(found["channels"].items()) if not up]
     fine = [name for name, up in sorted(found["channels"].items()) if up]
     yield from output.section("channels down", [", ".join(down)] if down else [])

@@ -36,6 +36,7 @@ from escalatord.engine.commands import (
     Stranger,
     Unreachable,
 )
+from escalatord.engine.footing import Footing
 from escalatord.engine.handlers import ANSWERABLE_KINDS, Due
 from escalatord.engine.hearing import Hearing, read_again
 from escalatord.engine.page_counts import PageCounts, wanted
@@ -66,9 +67,11 @@ log = get_logger(component="engine")
 class Batch:
     """Runs batches of commands against the store; keeps the world between them."""
 
-    def __init__(self, store: Store, ruleset: Ruleset, link_key: bytes) -> None:
+    def __init__(self, store: Footing | Store, ruleset: Ruleset, link_key: bytes) -> None:
         self._store = store
-        self._link_key = link_key
+        self.link_key = link_key
+        self.noted: Callable[[Unit, Sequence[object]], None] = lambda _unit, _results: None
+        """Hears of what was committed: the unit of work, and what its commands came to."""
         self.world = World(ruleset=ruleset, policies={policy.hash: policy for policy in ruleset.policies.values()})
         self.around = Surroundings(ruleset)
         self.hearing = Hearing()
@@ -132,21 +135,25 @@ class Batch:
             self.hearing.in_doubt = self.hearing.in_doubt or isinstance(error, StoreUnavailableError)
             raise
         self.around.keep()
-        return found
+        written, world, unit = found
+        self.noted(unit, written.results)
+        return written, world
 
-    def _run(self, tx: Tx, commands: Sequence[Command | Due], now: datetime) -> tuple[Written, World]:
+    def _run(self, tx: Tx, commands: Sequence[Command | Due], now: datetime) -> tuple[Written, World, Unit]:
         if tx.standing.now is not None:
             # what several nodes decide is decided by the one clock that they share
             now = tx.standing.now
             self.world = self.hearing.catch_up(tx, self.world, self.around, now)
-        unit = Unit(tx, now, self.world, self._link_key, self.around)
+        unit = Unit(tx, now, self.world, self.link_key, self.around)
         if wanted(self.world.policies.values()):
-            self._counts.catch_up(tx, now)
+            if not tx.standing.stands_in:  # its journal begins with the outage
+                self._counts.catch_up(tx, now)
             unit.counts = self._counts
         run = _Run(self, unit)
         run.read_ahead(commands)
         results = [run.one(index, command) for index, command in enumerate(commands)]
-        run.look_around()
+        if not tx.standing.stands_in:  # there are no alerts in it
+            run.look_around()
         self._pin(tx, unit)
         seq = unit.flush()
         alike = unit.alike
@@ -177,7 +184,8 @@ class Batch:
         )
         counted = self._counts.now(unit.journal) if unit.counts is not None else {}
         # the same object for as long as nothing changed: what is foreseen in a world is remembered by it
-        return written, unit.world if counted == unit.world.paged else replace(unit.world, paged=counted)
+        world = unit.world if counted == unit.world.paged else replace(unit.world, paged=counted)
+        return written, world, unit
 
     def _pin(self, tx: Tx, unit: Unit) -> None:
         """Store the policies that new incidents are pinned to, once each."""
@@ -186,6 +194,10 @@ class Batch:
         if known:
             tx.pin(known)
             self._pinned.update(policy.hash for policy in known)
+
+    def forget_pinned(self) -> None:
+        """Take note that the store is another one: which policies are in it has to be found out anew."""
+        self._pinned.clear()
 
     def know_policies(self, tx: Tx, digests: Iterable[str]) -> None:
         """Read pinned policies that are no longer in the rules."""

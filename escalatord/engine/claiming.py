@@ -7,9 +7,11 @@ goes out gets the code and the link that it is answered by; all in the transacti
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from itertools import islice
 
 from escalatord.core.codes import CODES_MAX, free_codes
 from escalatord.core.incident import Attempt, Incident, NoticeKind, State, Track, TrackState
+from escalatord.core.ruleset import World
 from escalatord.core.tokens import mint, token_hash
 from escalatord.engine import budgets, digests
 from escalatord.engine.commands import Claim, Claimed
@@ -20,6 +22,7 @@ from escalatord.store.rows import CodeRow, LinkRow, OutboxRow
 CLIMBING = (TrackState.RUNNING, TrackState.LAST_RESORT)
 CLAIM_LOOKS_MAX = 100
 """Past it: what waits behind so many rooms full of withdrawn rows is claimed the next time."""
+CODES_IN_DOUBT = 40
 LINKED_KINDS = ANSWERED_KINDS | {NoticeKind.DIGEST}
 
 
@@ -65,6 +68,21 @@ def _wanted(unit: Unit, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
         elif (after := settled(row, Attempt.WITHDRAWN, ("", "no longer needed"), unit.now)) is not None:
             unit.change_attempt(row, after)
     return wanted
+
+
+def link_of(world: World, link_key: bytes, row: OutboxRow) -> tuple[str, LinkRow]:
+    """Return the token of the row's reader, and what is stored of it."""
+    spec = world.ruleset.channels.get(row.channel)
+    is_long = spec is not None and spec.kind.value not in ("sms", "call")
+    token = mint(link_key, row.incident, row.person, row.channel, row.track, long=is_long)
+    link = LinkRow(
+        token_hash=token_hash(token),
+        incident=row.incident,
+        person=row.person,
+        channel=row.channel,
+        track=row.track,
+    )
+    return token, link
 
 
 def still_wanted(incident: Incident, row: OutboxRow) -> bool:
@@ -128,6 +146,10 @@ def _codes(unit: Unit, rows: Sequence[OutboxRow], known: dict[tuple[str, int], s
 
     Whoever has all codes in use (1,368 open incidents) gets no further one: links and buttons still answer.
     """
+    if not unit.tx.standing.gives_codes:
+        return known
+    # what a commit in doubt may have given out is not given out a second time from memory
+    skipped = CODES_IN_DOUBT if unit.tx.standing.stands_in else 0
     free: dict[str, Iterator[str]] = {}
     fresh: list[CodeRow] = []
     for row in rows:
@@ -136,7 +158,7 @@ def _codes(unit: Unit, rows: Sequence[OutboxRow], known: dict[tuple[str, int], s
             continue
         if row.person not in free:
             in_use = unit.tx.codes_in_use(row.person, unit.now)
-            free[row.person] = free_codes(in_use) if len(in_use) < CODES_MAX else iter(())
+            free[row.person] = islice(free_codes(in_use), skipped, None) if len(in_use) < CODES_MAX else iter(())
         known[place] = code = next(free[row.person], "")
         if code:
             fresh.append(CodeRow(person=row.person, code=code, incident=row.incident, track=row.track))
@@ -146,16 +168,6 @@ def _codes(unit: Unit, rows: Sequence[OutboxRow], known: dict[tuple[str, int], s
 
 def _link(unit: Unit, row: OutboxRow, links: list[LinkRow]) -> str:
     """Return the token of the row's reader; what is stored of it is added to `links`."""
-    spec = unit.world.ruleset.channels.get(row.channel)
-    is_long = spec is not None and spec.kind.value not in ("sms", "call")
-    token = mint(unit.link_key, row.incident, row.person, row.channel, row.track, long=is_long)
-    links.append(
-        LinkRow(
-            token_hash=token_hash(token),
-            incident=row.incident,
-            person=row.person,
-            channel=row.channel,
-            track=row.track,
-        )
-    )
+    token, link = link_of(unit.world, unit.link_key, row)
+    links.append(link)
     return token

@@ -77,12 +77,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """What it came to: the incident as it is now (None = no such incident), why, and the instant."""
+    """What it came to: the incident as it is now (None = no such incident), why, and the instant.
+
+    Not `on_record` = it counts from now on, and is written down when the database is back.
+    """
 
     incident: Incident | None
     before: Incident | None
     reason: Reason
     at: datetime
+    on_record: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,5 +124,7 @@ def spread(unit: Unit, digest: OutboxRow, status: Attempt, command: Receipt) -> 
 
 def _free_code(unit: Unit, person: str) -> str:
     """Return a code that stands for nothing else with a person; "" when they have all of them."""
+    if not unit.tx.standing.gives_codes:
+        return ""
     in_use = unit.tx.codes_in_use(person, unit.now)
     return next(free_codes(in_use), "") if len(in_use) < CODES_MAX else ""

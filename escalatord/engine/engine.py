@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -31,10 +31,24 @@ from escalatord.engine import intake
 from escalatord.engine.asking import Asker
 from escalatord.engine.batch import Batch
 from escalatord.engine.clock_steps import ClockSteps
-from escalatord.engine.commands import Arm, Changed, Command, Ingest, Ingested, LookAtRules, PeopleGone, Remark, Result
+from escalatord.engine.commands import (
+    ANY_LANE,
+    Arm,
+    Changed,
+    Command,
+    Ingest,
+    Ingested,
+    LookAtRules,
+    PeopleGone,
+    Remark,
+    Result,
+)
+from escalatord.engine.deadlines import DUE_AT_ONCE_MAX, Deadlines
+from escalatord.engine.footing import Footing
 from escalatord.engine.handlers import Due
 from escalatord.engine.known import KnownBodies
 from escalatord.engine.lease import Lease
+from escalatord.engine.outage import Outage, Threads
 from escalatord.engine.poison import Poison
 from escalatord.engine.pulse import Pulse
 from escalatord.engine.waiting import Waiting, WaitingRoom
@@ -45,12 +59,8 @@ from escalatord.store.tx import Tx
 
 T = TypeVar("T")
 
-DUE_AT_ONCE_MAX = 200
 WATCH_QUEUE_MAX = 1_000
 IDLE_SECONDS_MAX = 5.0
-RETRY_STORE_SECONDS = 1.0
-TAKEN_SECONDS = 0.1
-"""How long to leave deadlines alone on which another node is working."""
 ANSWERED_KEPT_MAX = 20
 """Of the alerts answered last so many are looked for by every audit."""
 
@@ -92,22 +102,25 @@ class Engine:
         self.ready = False
         self.outdated = 0
         self.clock_steps: ClockSteps | None = None
-        self._store = store
-        self._idle_seconds = idle_seconds
-        self._batch = Batch(store, ruleset, link_key)
+        self._store = Footing(store)
+        self._idle, self._idle_seconds = partial(idle, clock), idle_seconds
+        self._batch = Batch(self._store, ruleset, link_key)
         self.asker = Asker(self._enqueue)
         self.lease = Lease(clock)
         self.known = KnownBodies()
-        self._writer = thread("store-writer")
-        self._reader = thread("store-reader")
+        self._threads = Threads(*map(thread, ("store-writer", "store-reader", "store-prober")))
+        self._writer, self._reader = self._threads.writer, self._threads.reader
+        self.outage = Outage(self._store, self._batch, clock, self.lease, self._threads)
+        self.outage.on_switch = self._look_anew
+        self.outage.look_seconds = max(self.outage.look_seconds, idle_seconds)
         self._work = asyncio.Event()
         self._waiting = WaitingRoom(self._work)
         self._told = asyncio.Event()
-        self._wake_due = asyncio.Event()
-        self._next_due: datetime | None = None
+        self.pulse = Pulse(clock)
+        self.deadlines = Deadlines(clock, self.pulse, self._work_on_due, self._look_for_due, idle_seconds)
+        self.deadlines.shared = store.shared
         self._watchers: set[asyncio.Queue[Changed]] = set()
         self._poison = Poison(clock)
-        self.pulse = Pulse(clock)
         self._answered: deque[tuple[str, str]] = deque(maxlen=ANSWERED_KEPT_MAX)
         self.on_written: Callable[[Written], None] = lambda _written: None
         self.on_untaken: Callable[[str, str], None] = lambda _via, _result: None
@@ -141,12 +154,13 @@ class Engine:
         return await self._enqueue(command)  # type: ignore[return-value] # each command names its own result
 
     async def read(self, work: Callable[[Tx], T]) -> T:
-        """Run a read-only transaction in the reader thread and return what it returns."""
+        """Run a read-only transaction where pages rest now, in the reader thread, and return what it returns."""
         return await asyncio.get_running_loop().run_in_executor(self._reader, self._store.read, work)
 
     async def write(self, work: Callable[[Tx], T], *, alone: bool = False) -> T:
         """Run a transaction beside the commands, again when another node was faster, and return what it returns."""
-        run = partial(self._store.write, alone=True) if alone else self._store.settle
+        self._store.need_kept()
+        run = partial(self._store.kept.write, alone=True) if alone else self._store.settle
         return await self._in_writer(run, work)
 
     async def view(self, number: int) -> View | None:
@@ -160,6 +174,7 @@ class Engine:
 
         found = await self.read(look)
         if found is None:
+            self._store.need_kept()
             return None
         incident, policies = found
         world = self._batch.world
@@ -226,7 +241,7 @@ class Engine:
         arm = Arm(beside_others=beside_others)
         first: tuple[Command, ...] = (arm, LookAtRules()) if waits else (arm,)
         await self._in_writer(self._batch.commit, first, now)
-        self._next_due = await self.read(lambda tx: tx.next_due())
+        self.deadlines.next_due, self.outage.told = await self.read(lambda tx: (tx.next_due(), tx.last_seq()))
 
     async def keep_figures(self, seq: int, figures: Mapping[str, object]) -> None:
         """Store the figures as they are after journal row `seq`, so that a start need not fold all of the journal."""
@@ -252,9 +267,7 @@ class Engine:
         """Look at deadlines that other nodes set, and at alerts that they changed."""
         hearing, needed, now = self._batch.hearing, self._batch.around.needed, self.clock.now()
         next_due, behind = await self.read(lambda tx: (tx.next_due(), needed and hearing.is_behind(tx, now)))
-        if next_due is not None and (self._next_due is None or next_due < self._next_due):
-            self._next_due = next_due
-            self._wake_due.set()
+        self.deadlines.hear(next_due)
         if behind and not self._waiting:
             await self._enqueue(Due(limit=0))  # every transaction takes in what others told, this one nothing else
 
@@ -263,6 +276,7 @@ class Engine:
 
         Who left the roster is gone on without at once: their tier falls to the next one who can be reached.
         """
+        self._store.need_kept()
         now = self.clock.now()
         gone = tuple(sorted(self.ruleset.people.keys() - ruleset.people.keys()))
         await self._in_writer(self._batch.swap, ruleset, now)
@@ -286,46 +300,14 @@ class Engine:
                 self.pulse.beat("commits")
                 self._work.clear()
                 await self._idle(self._work, self._idle_seconds)
+                async with self.outage.turn:
+                    await self._follow_clock()
+            async with self.outage.turn:
                 await self._follow_clock()
-            await self._follow_clock()
-            batch = self._waiting.next_batch()
-            now = self.clock.now()
-            commands = [waiting.command for waiting in batch]
-            self._told.clear()
-            try:
-                written = await self._in_writer(self._batch.commit, commands, now)
-            except StoreUnavailableError as error:
-                log.error("commit failed", error=str(error), commands=len(commands))  # noqa: TRY400 - a sentence says it
-                for waiting in batch:
-                    waiting.fail(error)
-            else:
-                self._tell(batch, written)
+                await self._commit(self.outage.admitted(self._waiting.next_batch()))
             self.pulse.beat("commits")
             self._batch.moving = frozenset()
             self._told.set()
-
-    async def run_deadlines(self) -> None:
-        """Submit `Due` whenever a deadline has come, for ever."""
-        while True:
-            self.pulse.beat("deadlines")
-            now = self.clock.now()
-            due = self._next_due
-            wait = self._idle_seconds if due is None else (due - now).total_seconds()
-            if wait > 0:
-                self._wake_due.clear()
-                if self._next_due == due:
-                    await self._idle(self._wake_due, min(wait, self._idle_seconds))
-                continue
-            try:
-                worked = await self._enqueue(Due(limit=DUE_AT_ONCE_MAX, skip=self._poison.put_aside(now)))
-                self._next_due = await self.read(lambda tx: tx.next_due())
-            except StoreUnavailableError:
-                await self.clock.sleep(RETRY_STORE_SECONDS)
-                continue
-            if self.shared and worked == 0:
-                await self.clock.sleep(TAKEN_SECONDS)
-            elif isinstance(worked, int) and worked < DUE_AT_ONCE_MAX:
-                self._avoid_spinning(now)
 
     async def finish(self) -> None:
         """Refuse new commands, and wait until who asked before has an answer; `run_commits` must still run."""
@@ -337,21 +319,22 @@ class Engine:
     async def close(self) -> None:
         """Refuse new commands, let the running batch end, and let go of the threads."""
         self._waiting.turn_out()
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, self._writer.shutdown)
-        await loop.run_in_executor(None, self._reader.shutdown)
+        await self._threads.close()
 
     # ------------------------------------------------------------------------------------------------------ private
-
-    async def _in_writer(self, work: Callable[..., T], *given: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._writer, work, *given)
 
     async def _enqueue(self, command: Command | Due) -> object:
         # a waiter that is cancelled takes only its own future with it; the command runs all the same
         return await self._waiting.admit(command)
 
-    async def _idle(self, event: asyncio.Event, seconds: float) -> None:
-        await idle(self.clock, event, seconds)
+    async def _in_writer(self, work: Callable[..., T], *given: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._writer, work, *given)
+
+    async def _work_on_due(self, now: datetime) -> object:
+        return await self._enqueue(Due(limit=DUE_AT_ONCE_MAX, skip=self._poison.put_aside(now)))
+
+    async def _look_for_due(self) -> datetime | None:
+        return await self.read(lambda tx: tx.next_due())
 
     async def _follow_clock(self) -> None:
         """Move what waits when the machine's clock was set; between two batches, so that each sees one clock."""
@@ -360,8 +343,7 @@ class Engine:
         await self._in_writer(self._batch.refresh, self.clock.now())
         await self._in_writer(self._batch.survey, self.clock.now())
         self.known.clear()
-        self._next_due = moved.next_due
-        self._wake_due.set()
+        self.deadlines.set(moved.next_due)
         self.hear(moved.news)
         self._remark(moved.remark)
 
@@ -369,6 +351,28 @@ class Engine:
         if not self._waiting.closed:
             told = self._waiting.put(remark)
             told.add_done_callback(lambda done: done.exception())  # nobody waits; what went wrong is in the journal
+
+    async def _commit(self, batch: Sequence[Waiting]) -> None:
+        if not batch:
+            return
+        now, began_at = self.clock.now(), self.clock.monotonic()
+        commands = [waiting.command for waiting in batch]
+        self._told.clear()
+        try:
+            written = await self._in_writer(self._batch.commit, commands, now)
+        except StoreUnavailableError as error:
+            self.outage.failed(began_at, error)
+            for waiting in batch:
+                waiting.fail(error)
+        else:
+            self._tell(batch, self.outage.did(batch, written))
+
+    async def _look_anew(self, carried: Written | None) -> None:
+        """The ground has changed: look at its deadlines and at what waits to be sent."""
+        if carried is not None:
+            self.on_written(carried)
+        self.deadlines.set(await self._look_for_due())
+        self.hear(Changed(outbox=frozenset({ANY_LANE})))
 
     def _tell(self, batch: Sequence[Waiting], written: Written) -> None:
         if not self.shared:  # else other nodes may change an alert behind our back
@@ -384,16 +388,9 @@ class Engine:
                 self._answered.extend((waiting.command.source, fingerprint) for fingerprint in fresh)
         if (failure := self._poison.hear(written)) is not None:
             self._remark(failure)
-        if written.next_due is not None and (self._next_due is None or written.next_due < self._next_due):
-            self._next_due = written.next_due
-            self._wake_due.set()
+        self.deadlines.hear(written.next_due)
         self.asker.ask(written.asks)
         self.on_written(written)
         if written.changed or written.outbox or written.retries:
             news = Changed(incidents=written.changed, seq=written.seq, outbox=written.outbox, retries=written.retries)
             self.hear(news)
-
-    def _avoid_spinning(self, looked_at: datetime) -> None:
-        """A deadline that is due still though all was worked on (a quarantine, or a defect) must not busy the loop."""
-        if self._next_due is not None and self._next_due <= looked_at:
-            self._next_due = self.clock.now() + timedelta(seconds=1)

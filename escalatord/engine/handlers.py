@@ -51,7 +51,8 @@ def answer(unit: Unit, command: Answer) -> Answered:
     outcome = unit.happen(before, command.event)
     if outcome.reason is Reason.RESOLVED and outcome.incident is not None:
         look_after_closing(unit, outcome.incident)
-    return Answered(incident=outcome.incident, before=before, reason=outcome.reason, at=unit.now)
+    on_record = not unit.tx.standing.stands_in
+    return Answered(incident=outcome.incident, before=before, reason=outcome.reason, at=unit.now, on_record=on_record)
 
 
 def raise_incident(unit: Unit, command: RaiseIncident) -> Answered:

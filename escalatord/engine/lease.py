@@ -34,25 +34,30 @@ class Lease:
         self.term = 0
         self.holding: dict[str, int] = {}
         """What is being sent: reference → claims."""
+        self.suspended = False
+        """Nobody can take over now: the database is away from everybody."""
 
     @property
     def is_limited(self) -> bool:
         """Return whether other nodes may take over from this one."""
-        return self._until < inf
+        return self._until < inf and not self.suspended
 
     def prolong(self, asked_at: float) -> None:
         """Take note that the database prolonged it, asked at `asked_at` (monotonic). One that was over begins anew."""
-        if self.is_limited and asked_at > self._until:
+        limited = self._until < inf
+        if limited and asked_at > self._until:
             self.term += 1
-        self._until = max(asked_at + LEASE_SECONDS, self._until if self.is_limited else 0.0)
+        self._until = max(asked_at + LEASE_SECONDS, self._until if limited else 0.0)
 
     def seconds_left(self, term: int) -> float:
         """Return for how long what was claimed in `term` may still be worked on; 0 or less = no longer."""
-        return self._until - self._clock.monotonic() if term == self.term else 0.0
+        if term != self.term:
+            return 0.0
+        return inf if self.suspended else self._until - self._clock.monotonic()
 
     def check(self) -> None:
         """Raise LeaseLostError when the lease is over: the last look, right before a provider hears of something."""
-        if self._until <= self._clock.monotonic():
+        if self.is_limited and self._until <= self._clock.monotonic():
             raise LeaseLostError("the lease is over")
 
     async def keep(self, term: int, seconds: float, work: Coroutine[Any, Any, T]) -> T:

@@ -11,8 +11,8 @@ SPEND_TOLD = "spend_told"
 def tell_of_spending(unit: Unit, spend: Spend, spent: float) -> None:
     """Say once a day (UTC) that the cap of the day is reached."""
     day = f"{unit.now:%Y-%m-%d}"
-    if unit.tx.setting(SPEND_TOLD) == day:
-        return
+    if unit.tx.standing.stands_in or unit.tx.setting(SPEND_TOLD) == day:
+        return  # no incident is opened while the database is away: it is told when it is back
     unit.tx.set_setting(SPEND_TOLD, day)
     cap = f"{spend.per_day.value:g} {spend.per_day.unit}"
     summary = (

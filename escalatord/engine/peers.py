@@ -71,6 +71,8 @@ class Peers:
     def __init__(self, engine: Engine, figures: Figures, clock: FollowingClock, version: str) -> None:
         self.known: tuple[NodeRow, ...] = ()
         """The nodes as of the last look, this one included."""
+        self.others = False
+        """Whether other nodes were alive at the last look."""
         self.lateness_seconds = 0.0
         """How late deadlines were worked since the last heartbeat; whoever works them says so."""
         self._engine = engine
@@ -84,6 +86,9 @@ class Peers:
         self._waiting: _Unsettled | None = None
         self._complete = 0
         self._tidy_at = clock.monotonic()
+        engine.outage.others = lambda: self.others
+        if engine.shared:
+            engine.outage.rejoin = self.beat
 
     @property
     def own(self) -> str:
@@ -119,6 +124,7 @@ class Peers:
         node, self.known, self._told_upto = await self._engine.write(enter, alone=True)
         self._node = node
         self._clock.follow(node.heartbeat_at, asked_at)
+        self.others = self.others_alive()
         self._engine.take_place(node.chain, asked_at)
         log.info("joined", node=name, nodes=len(self.known))
 
@@ -172,6 +178,7 @@ class Peers:
 
     async def look(self) -> None:
         """Read on in the journal, and see who is there and what is due."""
+        self._engine.outage.need_database()
         told = await self._engine.read(
             lambda tx: _Look(
                 horizon=tx.nodes.horizon(),
@@ -182,6 +189,7 @@ class Peers:
         before = {node.id for node in self.known if node.lease_until >= self._clock.now()}
         self.known = tuple(told.nodes)
         alive = {node.id for node in self.known if node.lease_until >= self._clock.now()}
+        self.others = bool(alive - {self.own})
         lost = before - alive - {self.own}
         for name in lost:
             log.warning("a node gives no sign of life", node=name)

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from structlog import get_logger
 
-from escalatord.clock import Clock, within
+from escalatord.clock import Clock, idle, within
 from escalatord.core.incident import Attempt
 from escalatord.core.rules import AlertRecord
 from escalatord.core.ruleset import Ruleset
@@ -25,9 +25,10 @@ from escalatord.core.template_values import worst_of
 from escalatord.engine.commands import Changed, Claim, Claimed
 from escalatord.engine.commands import Receipt as ReceiptCommand
 from escalatord.engine.engine import Engine
-from escalatord.engine.lease import LEASE_SECONDS, LeaseLostError
+from escalatord.engine.lease import LEASE_SECONDS, SPARE_SECONDS, LeaseLostError
 from escalatord.errors import DeliveryError, DeliveryReason, StoreUnavailableError
 from escalatord.notify.channel import Channel, Message, Receipt
+from escalatord.notify.doubt import to_ask_about
 from escalatord.notify.fallbacks import Fallbacks
 from escalatord.notify.health import Health
 from escalatord.notify.lane import Lane
@@ -185,14 +186,8 @@ class Sender:
         seconds = self._idle_seconds
         if self._retries:
             seconds = min(seconds, max(0.0, (self._retries[0] - now).total_seconds()))
-        woken = asyncio.ensure_future(self._wake.wait())
-        slept = asyncio.ensure_future(self._clock.sleep(seconds))
-        try:
-            await asyncio.wait((woken, slept), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            self._look_for_strays = self._look_for_strays or not woken.done()
-            woken.cancel()
-            slept.cancel()
+        await idle(self._clock, self._wake, seconds)
+        self._look_for_strays = self._look_for_strays or not self._wake.is_set()
 
     async def _round(self) -> bool:
         """Claim what there is room for and start it; return whether to look again at once."""
@@ -212,6 +207,8 @@ class Sender:
                 return False
             held = self._engine.lease
             term = held.term
+            if held.seconds_left(term) < SPARE_SECONDS:
+                return False  # what is claimed now could not be begun, and would wait for the end of its claim
             # a lease that is prolonged while the attempt lasts can be short
             lease_seconds = LEASE_SECONDS if held.is_limited else lease + LEASE_SPARE_SECONDS
             claim = Claim(room=room, lease_seconds=lease_seconds, held=frozenset(held.holding))
@@ -282,8 +279,9 @@ class Sender:
             return Receipt(status=Attempt.FAILED_TEMPORARY, reason=breaker.reason or DeliveryReason.UNREACHABLE)
         try:
             message = await self._worded(lane, item, now)
-            if item.row.claims > 1:
-                found = await self._ask(lane, message)
+            about = await to_ask_about(self._engine, item, message, now)
+            if about is not None:
+                found = await self._ask(lane, about)
                 if found is not None:
                     return found
                 flight.moved = True  # asking took its time, and other nodes take answers too

@@ -20,7 +20,7 @@ from escalatord.respond import EnginePort, Reader, Untaken, answer
 from escalatord.respond.callers import CodedPage, epoch_for, find_by_number, masked, pages_of, plain_number, world_of
 from escalatord.respond.digests import acked, passed_on, spoken, told_by
 from escalatord.respond.recent import Recent
-from escalatord.respond.reply_text import Heard, heard
+from escalatord.respond.reply_text import NOT_ON_RECORD, Heard, heard
 from escalatord.store.rows import OutboxRow
 
 KEY_ACK = "4"
@@ -175,6 +175,11 @@ class Keypad:
 
 def outcome_sentences(result: Heard) -> tuple[str, ...]:
     """Return what a key came to, in words: who has it now."""
+    said = _outcome(result)
+    return said if result.answered.on_record else (*said[:-1], NOT_ON_RECORD.strip(), said[-1])
+
+
+def _outcome(result: Heard) -> tuple[str, ...]:
     incident = result.answered.incident
     if incident is None:
         return ("This page is no longer known. Goodbye.",)

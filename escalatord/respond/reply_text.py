@@ -36,6 +36,7 @@ DIGEST_LISTED_MAX = 20
 LISTED_TITLE_SEPTETS_MAX = 40
 CLOCK_SECONDS_MAX = 20 * 3600
 """How far ahead an hour without its day is not taken for another day's."""
+NOT_ON_RECORD = " It goes on record when the database is back."
 SAYS_NOTHING = "Reply a code to ack it (K7), K7N to pass it on, K7U to undo, K7+ to join."
 
 
@@ -64,8 +65,13 @@ def heard(ruleset: Ruleset, answered: Answered, person: str, track: str, code: s
     )
 
 
-def outcome_text(result: Heard) -> str:  # noqa: PLR0911 - one sentence for each reason
+def outcome_text(result: Heard) -> str:
     """Return what an answer came to, at most one segment long; total over reasons and states."""
+    said = _outcome(result)
+    return said if result.answered.on_record else fit([Cut(said), NOT_ON_RECORD])
+
+
+def _outcome(result: Heard) -> str:  # noqa: PLR0911 - one sentence for each reason
     incident = result.answered.incident
     if incident is None:
         return "That page is not known here any more. Nothing changed."

@@ -133,7 +133,8 @@ class World(Sight):
         await self.figures.seed(self.engine)
         loops = {
             "commits": self.engine.run_commits(),
-            "deadlines": self.engine.run_deadlines(),
+            "outage": self.engine.outage.run(),
+            "deadlines": self.engine.deadlines.run(),
             "sender": self.sender.run(),
             "asking": self.engine.asker.run(),
         }
@@ -344,7 +345,7 @@ class World(Sight):
         return found[-1]
 
     def _row(self, message: SimMessage) -> OutboxRow:
-        row = self.store.read(lambda tx: tx.outbox_get(message.reference))
+        row = self.engine.outage.footing.read(lambda tx: tx.outbox_get(message.reference))
         if row is None:
             raise AssertionError(f"nothing is known of {message.reference}")
         return row

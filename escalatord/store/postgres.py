@@ -78,6 +78,10 @@ TROUBLE = {
     "25P03": "the transaction waited too long",
     "XX": "the database is damaged",
 }
+DOWN = ("53", "57P", "58")
+"""The server itself says that it cannot commit, to whoever asks."""
+REFUSED_CONNECTION = "onnection refused"
+"""No server is there: its machine says so. A network that swallows everything says nothing."""
 REFUSED = {
     "28": "the database refuses this user or password",
     "3D": "there is no such database",
@@ -170,7 +174,10 @@ class Postgres:
         if code in CONFLICTS:
             return ConflictError("another node changed the same rows since they were read")
         sentence = _sentence(code, TROUBLE) or _sentence(code, REFUSED)
-        return None if sentence is None else StoreUnavailableError(f"the store is unavailable: {sentence}")
+        if sentence is None:
+            return None
+        for_all = code.startswith(DOWN) or REFUSED_CONNECTION in str(error.orig)
+        return StoreUnavailableError(f"the store is unavailable: {sentence}", for_all=for_all)
 
     def refusal(self, error: DBAPIError) -> EscalatordError | None:
         """Return what an error while opening means, None when it is a defect."""

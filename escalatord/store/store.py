@@ -107,6 +107,8 @@ class Store:
     to the disk: only for simulations, whose database is thrown away.
     """
 
+    transaction: type[Tx] = Tx
+
     def __init__(
         self,
         url: str,
@@ -211,7 +213,7 @@ class Store:
             raise StoreUnavailableError("the store is not open")
         try:
             standing = self._begin(connection, begin)
-            result = work(Tx(connection, replace(standing, chain=self.chain)))
+            result = work(self.transaction(connection, replace(standing, chain=self.chain)))
             self._commit(connection)
         except DBAPIError as error:
             self._roll_back(connection)

@@ -9,6 +9,7 @@ from escalatord import __version__
 from escalatord.core.incident import Reason, State
 from escalatord.core.wallclock import parse_when
 from escalatord.engine.commands import Answer, Answered, HumanEvent
+from escalatord.engine.outage import Degraded
 from escalatord.errors import BadInputError
 from escalatord.respond import count_refusal
 from escalatord.web.answers import answer, refuse
@@ -175,6 +176,7 @@ async def status(request: web.Request) -> web.Response:
             "at": now,
             "healthy": parts.engine.healthy(),
             "ready": parts.engine.ready,
+            "degraded": _degraded(parts.degraded()),
             "rules": parts.engine.ruleset.hash,
             "open": [_count(row) for row in counts],
             "unacknowledged": sum(row[3] for row in counts if row[2] == State.OPEN),
@@ -186,6 +188,10 @@ async def status(request: web.Request) -> web.Response:
             "nodes": node_list(*parts.nodes(), now),
         }
     )
+
+
+def _degraded(found: Degraded | None) -> dict[str, object] | None:
+    return None if found is None else {"since": found.since, "incidents": found.incidents}
 
 
 def _count(row: Sequence[object]) -> dict[str, object]:

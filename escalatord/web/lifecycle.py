@@ -26,6 +26,11 @@ async def healthy(request: web.Request) -> web.Response:
 
 async def ready(request: web.Request) -> web.Response:
     """Return 200 when overdue work is caught up and alerts can be committed."""
+    degraded = request.app[PARTS].degraded()
+    if request.app[PARTS].engine.ready and degraded is not None:
+        since = f"{degraded.since:%Y-%m-%d %H:%M:%SZ}"
+        say = f"the database is away since {since}; {degraded.incidents} open incidents are paged for from memory"
+        return web.Response(text=f"escalatord is ready, but {say}, and senders get 503.\n")
     if request.app[PARTS].engine.ready:
         return web.Response(text="escalatord is ready.\n")
     return web.Response(status=503, text="escalatord is not ready: overdue deadlines are being caught up.\n")

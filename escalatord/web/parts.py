@@ -16,6 +16,7 @@ from escalatord.core.ruleset import Ruleset
 from escalatord.engine.commands import Changed, Command
 from escalatord.engine.engine import View
 from escalatord.engine.known import KnownBodies
+from escalatord.engine.outage import Degraded
 from escalatord.errors import Finding
 from escalatord.notify.simulated import Switchboard
 from escalatord.respond.chat_action import ChatAnswer
@@ -179,6 +180,11 @@ def alone() -> tuple[str, tuple[NodeRow, ...]]:
     return "", ()
 
 
+def all_is_well() -> Degraded | None:
+    """Return that the database is not away."""
+    return None
+
+
 def ignore_alerts(source: str, *, firing: int, resolved: int) -> None:
     """Count nothing: stands in where nobody wants figures."""
 
@@ -198,7 +204,8 @@ class WebParts:
     the outside reaches us, without a path. `metrics` answers an Accept header with (body, content type), None until the
     figures are seeded. `observe` takes (route, method, status, seconds), `observe_ingest` (source, result, commit
     seconds or None), `count_alerts` the alerts of a committed body. `reload` returns what is wrong with the new rules,
-    () when they are in force; None hides the route. `channels_up` maps lanes to whether they work; `nodes` returns the
+    () when they are in force; None hides the route. `channels_up` maps lanes to whether they work; `degraded` says
+    since when pages go on from memory (None = they do not); `nodes` returns the
     id of this node and all that share its database ("" and none when it is alone). `answer_chat` posts a text to a
     chat's response address.
     """
@@ -218,6 +225,7 @@ class WebParts:
     count_alerts: CountAlerts = ignore_alerts
     reload: Callable[[], Awaitable[tuple[Finding, ...]]] | None = None
     channels_up: Callable[[], Mapping[str, bool]] = dict
+    degraded: Callable[[], Degraded | None] = all_is_well
     nodes: Callable[[], tuple[str, tuple[NodeRow, ...]]] = alone
     answer_chat: Callable[[str, str], Awaitable[None]] | None = None
 

@@ -17,7 +17,7 @@ from tests.fakes.processes import Daemon, call
 from tests.fakes.wire import Wire
 from tests.faults.load import Load
 from tests.faults.provider import Provider
-from tests.faults.site import Row, Site, moments, site
+from tests.faults.site import CY, Row, Site, moments, site
 
 ALERTS_PER_SECOND = 4.0
 BETWEEN_DEATHS_SECONDS = (0.5, 2.0)
@@ -180,13 +180,16 @@ async def database_crashes(folder: Path, times: int) -> Row:
 
 
 async def database_is_away(folder: Path, seconds: float) -> Row:
-    """Let the database be away for a while: senders get 503, nobody ends, and afterwards nothing is missing."""
+    """Let the database be away for a while: senders get 503, open incidents climb on, and nothing is missing later."""
     async with cluster(folder) as here:
         load = here.load(ALERTS_PER_SECOND)
         posting = asyncio.create_task(load.run())
         await here.wait(CALM_SECONDS)
+        known = {one.incident for one in load.answered}
         await asyncio.to_thread(here.server.stop)
         await here.wait(seconds)
+        unheard = known - here.paged(CY).keys()
+        assert not unheard, f"open incidents did not climb on: {sorted(unheard)}\n{here.said()}"
         await asyncio.to_thread(here.server.start)
         await here.wait(CALM_SECONDS)
         await here.quiet(load)

@@ -96,7 +96,7 @@ def forget_deadlines(world, patch):
     honest = world.engine._batch.commit
     patch.setattr(world.engine._batch, "commit", lambda *told: replace(honest(*told), next_due=None))
     patch.setattr(incidents, "next_due", lambda *_: None)
-    world.engine._next_due = None
+    world.engine.deadlines.next_due = None
 
 
 def stand_still(world, patch):
@@ -132,9 +132,11 @@ STALLS = {
         w.engine, "_idle", idle_but(w.engine._work, w.engine._idle)
     ),
     "the loop of deadlines never wakes": lambda w, patch: patch.setattr(
-        w.engine, "_idle", idle_but(w.engine._wake_due, w.engine._idle)
+        w.engine.deadlines, "_idle", idle_but(w.engine.deadlines._wake, w.engine.deadlines._idle)
     ),
-    "no loop ever wakes": put(lambda w: w.engine, "_idle", never),
+    "no loop ever wakes": lambda w, patch: [
+        patch.setattr(loop, "_idle", never) for loop in (w.engine, w.engine.deadlines)
+    ],
     "the sender never wakes": put(lambda w: w.sender, "_pause", never),
     "the sender's round hangs": put(lambda w: w.sender, "_round", never),
     "somebody holds the sender's lock": lambda w, _patch: asyncio.ensure_future(hold(w.sender._claiming)),

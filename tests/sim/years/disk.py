@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError
 
+from escalatord.errors import StoreUnavailableError
 from escalatord.store.standing import Standing
 from escalatord.store.store import Store
 from escalatord.store.tx import Tx
@@ -41,6 +42,10 @@ class Disk:
         """Whether every SQL statement of the writer is a point, too."""
         self.trouble = 0
         """The SQLite result code that every write ends in; 0 = all is well."""
+        self.unreadable = False
+        """Whether nothing can be read either."""
+        self.in_doubt = False
+        """Whether the answer to the next commit is lost, though it is carried out."""
         self.on_point: Callable[[str], None] = lambda _point: None
 
     def point(self, name: str) -> None:
@@ -111,18 +116,25 @@ class DiskStore(Store):
         disk = self._disk
         if connection is not self._writer:
             disk.point("read")
+            if disk.unreadable:
+                raise StoreUnavailableError("the database does not answer (simulated)")
             return super()._run(connection, work, begin)
         disk.point("begin")
 
         def worked(tx: Tx) -> T:
-            disk.write()
+            if not disk.in_doubt:
+                disk.write()
             result = work(tx)
             disk.point("commit")
-            disk.write()
+            if not disk.in_doubt:
+                disk.write()
             return result
 
         result = super()._run(connection, worked, begin)
         disk.point("committed")
+        if disk.in_doubt:
+            disk.in_doubt = False
+            raise StoreUnavailableError("the answer to a COMMIT was lost (simulated)")
         return result
 
 

@@ -20,6 +20,7 @@ WEIGHTS: Mapping[str, int] = {
     "weather": 24,
     "storm": 8,
     "disk": 10,
+    "outage": 16,
     "wrong_clock": 6,
     "suspend": 4,
     "reload": 8,
@@ -32,6 +33,9 @@ DOWN_SECONDS = (0.5, 0.5, 3.0, 60.0, 1200.0, 5 * 3600.0)
 LASTING_SECONDS = (20.0, 120.0, 900.0, 5400.0)
 CODES = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY)
 JUMPS_SECONDS = (2.0, 90.0, 3600.0, 86400.0)
+WAITED_FOR_SECONDS = 7.0
+WAITED_FOR_LOOKS_MAX = 3_000
+IN_DOUBT_SHARE = 0.4
 AFTERMATH_SECONDS = 240.0
 """How long after the end of a fault something may still be late because of it."""
 
@@ -120,9 +124,19 @@ class Faults:
             disk.trouble = self._chance.choice(CODES)
 
         def mend() -> None:
-            disk.trouble = 0
+            disk.trouble, disk.in_doubt = 0, False
 
         await self._lasting(spoil, mend)
+
+    async def _outage(self) -> None:
+        """The database goes away while something climbs; the answer to the last commit may be lost."""
+        life = self._life
+        for _ in range(WAITED_FOR_LOOKS_MAX):
+            if life.up and not life.disk.dead and life.climbing():
+                break
+            await life.clock.sleep(WAITED_FOR_SECONDS)
+        life.disk.in_doubt = self._chance.random() < IN_DOUBT_SHARE
+        await self._disk()
 
     async def _wrong_clock(self) -> None:
         clock, chance = self._life.clock, self._chance

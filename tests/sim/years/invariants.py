@@ -89,8 +89,8 @@ class Observer:
 
     def sending(self, channel: str, message: Message) -> None:
         """Hear that a provider is about to be called."""
-        row = self.life.store.peek(lambda tx: tx.outbox_get(message.reference))
-        incident = self.life.store.peek(lambda tx: tx.load((message.incident,))).get(message.incident)
+        row = self.life.look_at_ground(lambda tx: tx.outbox_get(message.reference))
+        incident = self.life.look_at_ground(lambda tx: tx.load((message.incident,))).get(message.incident)
         i7_intent_before_call(message, row)
         assert row is not None
         assert incident is not None
@@ -135,7 +135,8 @@ class Observer:
             return
         if ended := life.ended_loops():
             raise BrokenError("I3", ended[0])
-        if self._changed:
+        # what a commit in doubt wrote is told when the database is back
+        if self._changed and life.engine.outage.degraded is None:
             numbers, self._changed = self._changed, {}
             pending = life.store.pending()
             for incident in life.store.peek(lambda tx: tx.load(numbers)).values():

@@ -8,12 +8,13 @@ from pathlib import Path
 from random import Random
 from typing import Any, TypeVar
 
-from escalatord.core.incident import Attempt
+from escalatord.core.incident import Attempt, State
 from escalatord.engine.commands import Command, Receipt, Result
 from escalatord.engine.written import Written
 from escalatord.errors import StoreUnavailableError
 from escalatord.sim.world import BALLAST_BYTES, World
 from escalatord.store.store import Store
+from escalatord.store.tx import Tx
 from tests.sim.years.disk import Disk, DiskStore, KilledError, Wavering
 from tests.sim.years.instants import Instants
 from tests.sim.years.phones import MoodyPhones, twice_and_out_of_order
@@ -106,8 +107,10 @@ class Life(World):
         """Let the loops look around every few seconds as in earnest; a calm world does without, for speed."""
         if self.up:
             seconds = LOOKS_SECONDS if often else 86400.0
-            self.engine._idle_seconds = self.sender._idle_seconds = seconds
-            self.engine._wake_due.set()
+            self.engine._idle_seconds = self.sender._idle_seconds = self.engine.outage.look_seconds = seconds
+            self.engine.deadlines._idle_seconds = seconds
+            self.engine.outage._woken.set()
+            self.engine.deadlines._wake.set()
             self.engine._work.set()
             self.sender._wake.set()
 
@@ -133,6 +136,15 @@ class Life(World):
     async def submit(self, command: Command) -> Result:
         """Give the engine a command."""
         return await self.alive(self.engine.submit(command))
+
+    def climbing(self) -> bool:
+        """Tell whether something is open that nobody has acked."""
+        return any(state is State.OPEN for _policy, _severity, state, *_ in self.store.peek(lambda tx: tx.count_open()))
+
+    def look_at_ground(self, work: Callable[[Tx], T]) -> T:
+        """Read what pages rest on now: the database, or while it is away what stands in for it."""
+        stand_in = self.engine.outage.footing.stand_in
+        return self.store.peek(work) if stand_in is None else stand_in.read(work)
 
     async def turns(self) -> None:
         """Be a few turns of the loop late, so that what happens at one instant happens in any order."""
