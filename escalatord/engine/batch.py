@@ -151,7 +151,7 @@ class Batch:
             unit.counts = self._counts
         run = _Run(self, unit)
         run.read_ahead(commands)
-        results = [run.one(index, command) for index, command in enumerate(commands)]
+        results = run.all(commands)
         if not tx.standing.stands_in:  # there are no alerts in it
             run.look_around()
         self._pin(tx, unit)
@@ -256,6 +256,13 @@ class _Run:
         if any(isinstance(command, Unreachable | PeopleGone | MoveAll | LookAtRules) for command in commands):
             self._know(tx.list_incidents((State.OPEN, State.ACKNOWLEDGED), OPEN_LOOKED_THROUGH_MAX))
         unit.new_expected = sum(1 for key in keys if not unit.by_key.get(key))
+
+    def all(self, commands: Sequence[Command | Due]) -> list[object]:
+        """Run all and return their results, in order. Claims come last: no ack beside one may be heard too early."""
+        results: list[object] = [None] * len(commands)
+        for index in sorted(range(len(commands)), key=lambda index: isinstance(commands[index], Claim)):
+            results[index] = self.one(index, commands[index])
+        return results
 
     def one(self, index: int, command: Command | Due) -> object:
         """Run one command; its result, or the error that it alone came to."""

@@ -223,11 +223,10 @@ class Sender:
         for name, asked in self._lanes.items():
             if name in room:
                 asked.starved = sum(item.row.lane == name for item in rows) >= room[name]
-        for item in rows:
+        strays = [item for item in rows if item.row.lane not in self._lanes]
+        for item in rows:  # all of them before anything is waited for: from now on news of them is listened for
             lane = self._lanes.get(item.row.lane)
             if lane is None:
-                await self._report(item, Attempt.FAILED_PERMANENT, DeliveryReason.NOT_CONFIGURED, "")
-                self._look_for_strays = True
                 continue
             lane.busy += 1
             self._engine.lease.holding[item.row.reference] = item.row.claims
@@ -236,6 +235,9 @@ class Sender:
             task = asyncio.create_task(self._deliver(lane, flight), name=f"send {item.row.reference}")
             lane.tasks.add(task)
             task.add_done_callback(lane.tasks.discard)
+        for item in strays:
+            await self._report(item, Attempt.FAILED_PERMANENT, DeliveryReason.NOT_CONFIGURED, "")
+            self._look_for_strays = True
         return self._look_for_strays
 
     async def _deliver(self, lane: Lane, flight: Flight) -> None:

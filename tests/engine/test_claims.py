@@ -6,8 +6,8 @@ import pytest
 
 from escalatord.config.load import load
 from escalatord.core.codes import CODES_MAX
-from escalatord.core.events import Resolve
-from escalatord.core.incident import Attempt, Via
+from escalatord.core.events import Ack, Resolve
+from escalatord.core.incident import Attempt, State, Via
 from escalatord.engine.batch import Batch
 from escalatord.engine.commands import Answer, Claim, Ingest, Receipt
 from escalatord.ingest import parse
@@ -52,6 +52,22 @@ def test_pages_go_out_when_all_codes_of_a_person_are_in_use(batch):
     assert codes.count("") == 2
     assert len(set(codes) - {""}) == CODES_MAX
     assert all(item.link_token for item in claimed)
+
+
+@pytest.mark.parametrize(
+    "event", [Ack(person="ana", via=Via.WEB), Resolve(person="ana", via=Via.WEB)], ids=["ack", "end"]
+)
+def test_an_answer_in_the_same_transaction_comes_before_a_claim(batch, event):
+    """Whoever answers while the sender asks is heard first: the page that was asked for is not handed out any more.
+
+    Once it were handed out, the news of the answer could be over before the sender listens for news of this page.
+    """
+    fire(batch, [1])
+    ask, answer = Claim(room={LANE: 9}, lease_seconds=30.0), Answer(incident=1, event=event)
+    claimed, answered = batch.commit([ask, answer], NOW).results
+    assert [item.row.kind.value for item in claimed] == []
+    assert answered.incident.state is not State.OPEN
+    assert [item.row.kind.value for item in claim(batch, 9, seconds=1)] == ["update"]
 
 
 def test_what_waits_behind_a_withdrawn_row_is_claimed_with_it(batch):

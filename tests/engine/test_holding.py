@@ -6,15 +6,20 @@ from datetime import timedelta
 
 import pytest
 
+from escalatord.config.load import load
 from escalatord.core.alert import Severity
 from escalatord.core.events import Ack
 from escalatord.core.incident import Attempt, Via
 from escalatord.engine import holding
 from escalatord.engine.batch import Batch
-from escalatord.engine.commands import Answer, Claim, RaiseIncident, Receipt
+from escalatord.engine.commands import Answer, Claim, Ingest, RaiseIncident, Receipt
 from escalatord.engine.handlers import Due
 from escalatord.engine.holding import Holding
+from escalatord.ingest import parse
+from escalatord.store import standin
 from escalatord.store.store import Store
+from tests.bench.rules import rules
+from tests.bench.tools.payloads import Template
 from tests.fakes.paging import the_ruleset
 from tests.store.samples import NOW
 
@@ -120,3 +125,18 @@ def test_where_nodes_share_a_database_only_what_was_opened_here_is_held(store):
     assert set(held_by_one.incidents) == {first}
     assert set(held_by_other.incidents) == {second}
     assert held_by_other.incidents[second].incident.main.owner == "ana", "it was read again"
+
+
+def test_incidents_that_opened_alike_are_held_like_any_other(store, tmp_path):
+    """Six alerts of one transaction, five of them written down as text: all six are held as the database has them."""
+    (tmp_path / "rules.yaml").write_text(rules(1))
+    batch, held = Batch(store, load(tmp_path / "rules.yaml").ruleset, KEY), Holding(shared=False)
+    batch.noted = held.note
+    batch.refresh(NOW)
+    bodies = Template(6).fill(list(range(6)), 1)
+    alerts = parse(batch.ruleset.sources["alertmanager"], bodies, "application/json", NOW).alerts
+    batch.commit([Ingest(source="alertmanager", alerts=alerts)], NOW)
+    held.fold()
+    stored = store.read(lambda tx: standin.about(tx, range(1, 7)))
+    assert held.incidents == stored
+    assert len(stored) == 6
