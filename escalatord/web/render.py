@@ -99,6 +99,7 @@ def _door(request: web.Request, response: web.Response) -> dict[str, object]:
         "admin": principal is not None and principal.may(Role.ADMIN),
         "has_sim": parts.switchboard is not None,
         "healthy": parts.engine.healthy(),
+        "degraded": parts.degraded(),
         "path": request.path,
     }
 

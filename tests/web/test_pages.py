@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from escalatord.core.incident import Reason
+from escalatord.engine.outage import Degraded
 from escalatord.web.auth import CSRF_FIELD
 from escalatord.web.middleware import CONTENT_SECURITY_POLICY
 from escalatord.web.pages import WHAT_WAS_SAID
@@ -148,6 +149,18 @@ async def test_the_board_shows_the_unacknowledged_first(world: Night):
     assert "Ana Ruiz has it" in text
     assert "data-left=" in text
     assert 'http-equiv="refresh"' in text
+
+
+@pytest.mark.asyncio
+async def test_a_red_bar_says_that_the_database_is_away(world: Night):
+    """Every page says since when, how much goes on from memory, and that acks count."""
+    assert "database is away" not in await (await world.client.get("/")).text()
+    away = Degraded(since=world.clock.now(), incidents=1)
+    object.__setattr__(world.parts, "degraded", lambda: away)
+    for path in ("/", "/oncall", "/raise"):
+        text = await (await world.client.get(path)).text()
+        assert "The database is away" in text
+        assert "1 open incident goes on from memory, and acks count" in text
 
 
 @pytest.mark.asyncio
