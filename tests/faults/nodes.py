@@ -180,7 +180,10 @@ async def database_crashes(folder: Path, times: int) -> Row:
 
 
 async def database_is_away(folder: Path, seconds: float) -> Row:
-    """Let the database be away for a while: senders get 503, open incidents climb on, and nothing is missing later."""
+    """Let the database be away for a while: senders get 503, open incidents climb on, and nothing is missing later.
+
+    `seconds` must be enough for the patience with a database (5 s) and for two tiers of 3 s.
+    """
     async with cluster(folder) as here:
         load = here.load(ALERTS_PER_SECOND)
         posting = asyncio.create_task(load.run())
