@@ -367,7 +367,7 @@ class Daemon:
             await site.stop()
         await self.sender.drain()
         await self.engine.finish()
-        await self.figures.keep(self.engine, anyway=True)
+        await self.figures.keep_at_the_end(self.engine)
 
 
 def build_channels(ruleset: Ruleset, outside: Outside, switchboard: Switchboard | None) -> dict[str, Channel]:

@@ -2,13 +2,18 @@
 
 from collections.abc import Iterable
 
+from structlog import get_logger
+
 from escalatord.engine.engine import Engine
 from escalatord.engine.ledger import Ledger
 from escalatord.engine.written import Written
+from escalatord.errors import StoreUnavailableError
 from escalatord.store.rows import JournalEntry
 
 ROWS_AT_ONCE = 5_000
 CHECKPOINT_EVERY_ROWS = 5_000
+
+log = get_logger(component="figures")
 
 
 class Figures:
@@ -61,5 +66,13 @@ class Figures:
     async def keep(self, engine: Engine, *, anyway: bool = False) -> None:
         """Store a checkpoint when enough has been folded since the last one (or `anyway`)."""
         if self.seq - self._kept >= CHECKPOINT_EVERY_ROWS or (anyway and self.seq > self._kept):
-            self._kept = self.seq
-            await engine.keep_figures(self.seq, self.ledger.snapshot())
+            seq = self.seq
+            await engine.keep_figures(seq, self.ledger.snapshot())
+            self._kept = seq
+
+    async def keep_at_the_end(self, engine: Engine) -> None:
+        """Store a checkpoint if that can be done; else the next start folds what it would have spared."""
+        try:
+            await self.keep(engine, anyway=True)
+        except StoreUnavailableError as error:
+            log.warning("the figures are not kept, the next start reads more of the journal", error=str(error))
