@@ -30,7 +30,7 @@ NO_WORDS = Said(number=0, key="", fingerprint="", title="", summary="", links={}
 
 def filled_in(incident: Incident, words: Said) -> Incident:
     """Return what an incident would be that opened alike, by these words."""
-    before, after = f"i{incident.number}-", f"i{words.number}-"
+    before, after = incident.number, words.number
     return replace(
         incident,
         number=words.number,
@@ -42,16 +42,21 @@ def filled_in(incident: Incident, words: Said) -> Incident:
     )
 
 
-def _renamed(track: Track, before: str, after: str) -> Track:
+def renamed(reference: str, before: int, after: int) -> str:
+    """Return what the attempt of incident `before` is called where it is one of incident `after`."""
+    return f"i{after}-{reference.removeprefix(f'i{before}-')}"
+
+
+def _renamed(track: Track, before: int, after: int) -> Track:
     """Return a track whose attempts are those of another incident."""
     if not track.pages:
         return track
     return replace(track, pages=tuple([_page(page, before, after) for page in track.pages]))
 
 
-def _page(page: Page, before: str, after: str) -> Page:
+def _page(page: Page, before: int, after: int) -> Page:
     return replace(page, steps=tuple([_step(step, before, after) for step in page.steps]))
 
 
-def _step(step: StepProgress, before: str, after: str) -> StepProgress:
-    return replace(step, reference=after + step.reference.removeprefix(before)) if step.reference else step
+def _step(step: StepProgress, before: int, after: int) -> StepProgress:
+    return replace(step, reference=renamed(step.reference, before, after)) if step.reference else step

@@ -5,7 +5,6 @@ would not do. It assumes that messages arrive: deadlines of missing receipts are
 follow from a failed delivery. Overrides already made for later count; those not yet made cannot.
 """
 
-from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +12,6 @@ from enum import StrEnum
 from itertools import islice
 from typing import assert_never
 
-from escalatord.core.alike import NO_WORDS, filled_in
 from escalatord.core.escalation import step
 from escalatord.core.events import Effect, Record, TimersDue
 from escalatord.core.incident import Incident, Reason, Timer, TimerKind, Track, TrackState
@@ -24,7 +22,6 @@ from escalatord.core.units import format_duration
 from escalatord.core.values import replace
 
 RUNGS_MAX = 20
-FORESEEN_MAX = 8
 STEPS_MAX = 200
 """Deadlines looked at; more than any ladder of `RUNGS_MAX` rungs needs."""
 
@@ -93,29 +90,6 @@ def next_tier(incident: Incident, world: World, now: datetime, track: str) -> Ru
     """Return the next entry of a tier or the last resort in `track`, None when nothing is to come."""
     wanted = (RungKind.TIER, RungKind.LAST_RESORT)
     return next((rung for rung in _rungs(incident, world, now) if rung.track == track and rung.kind in wanted), None)
-
-
-class Forecaster:
-    """Foresees `next_tier` once for incidents that are alike: in a storm every page says who follows.
-
-    It remembers the last few, each for as long as the world and the incident stay as they are, words apart.
-    """
-
-    def __init__(self) -> None:
-        self._known: deque[tuple[World, str, Incident, Rung | None]] = deque(maxlen=FORESEEN_MAX)
-
-    def next_tier(self, incident: Incident, world: World, now: datetime, track: str) -> Rung | None:
-        """Return what `next_tier` does."""
-        due = incident.next_due_at
-        if due is None or due <= now:  # only what lies ahead does not depend on the instant
-            return next_tier(incident, world, now, track)
-        alike = replace(filled_in(incident, NO_WORDS), version=0)
-        for known_world, known_track, known, rung in self._known:
-            if known_world is world and known_track == track and known == alike:
-                return rung
-        rung = next_tier(alike, world, now, track)
-        self._known.appendleft((world, track, alike, rung))
-        return rung
 
 
 def on_call_now(world: World, at: datetime) -> dict[str, tuple[OnCall, ...]]:

@@ -206,10 +206,8 @@ class Ledger:
 
 
 def _counted(entry: JournalEntry) -> Iterator[tuple[str, Labels]]:
-    """Yield the counters that a row adds to; rows of the daemon itself (incident 0 and below) add to none."""
+    """Yield the counters that a row about an incident adds to."""
     body = entry.body
-    if entry.incident <= 0:
-        return
     labels = (_text(body, "policy"), _text(body, "severity"))
     match entry.kind:
         case "opened":
@@ -242,10 +240,8 @@ def _counted(entry: JournalEntry) -> Iterator[tuple[str, Labels]]:
 
 
 def _measured(entry: JournalEntry) -> Iterator[tuple[str, Labels]]:
-    """Yield the histograms that a row's time goes into."""
+    """Yield the histograms that the time of a row about an incident goes into."""
     body = entry.body
-    if entry.incident <= 0:
-        return
     labels = (_text(body, "policy"), _text(body, "severity"))
     match entry.kind:
         case "first_paged":

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 from escalatord.core.alert import Alert
-from escalatord.core.alike import Said, filled_in
+from escalatord.core.alike import Said, filled_in, renamed
 from escalatord.core.events import AlertFired
 from escalatord.core.incident import Incident, Via
 from escalatord.core.invariants import violations
@@ -25,7 +25,6 @@ from escalatord.store.rows import JournalEntry, OutboxRow
 
 Kind: TypeAlias = tuple[object, ...]
 """All that decides how an incident opens, beside the world."""
-TOLD_BY_THE_ALERT = frozenset({"number", "key", "fingerprint", "title", "summary", "links", "why"})
 
 
 class Opening:
@@ -43,11 +42,8 @@ class Opening:
 
     def by(self, words: Said) -> "Opening":
         """Return what opening would have come to by these words."""
-        number, before = words.number, f"i{self.incident.number}-"
-        rows = [
-            replace(row, incident=number, reference=f"i{number}-{row.reference.removeprefix(before)}")
-            for row in self.rows
-        ]
+        before, number = self.incident.number, words.number
+        rows = [replace(row, incident=number, reference=renamed(row.reference, before, number)) for row in self.rows]
         return Opening(filled_in(self.incident, words), rows, [told(entry, words) for entry in self.entries])
 
 

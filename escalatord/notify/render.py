@@ -7,7 +7,6 @@ that, a plain text with what is known goes out. A confidential case is never tol
 from dataclasses import dataclass
 from datetime import datetime
 
-from escalatord.core.forecast import Forecaster
 from escalatord.core.gsm7 import to_gsm7
 from escalatord.core.incident import Incident, TimerKind
 from escalatord.core.roster import ChannelKind, ChannelSpec
@@ -21,6 +20,7 @@ from escalatord.core.wording import compose
 from escalatord.core.wording_digest import Item, digest_words
 from escalatord.engine.commands import Claimed
 from escalatord.notify.channel import Message
+from escalatord.notify.forecaster import Forecaster
 from escalatord.templating.budget import TemplateFailedError
 from escalatord.templating.words import words_of
 

@@ -186,8 +186,8 @@ class Sender:
         seconds = self._idle_seconds
         if self._retries:
             seconds = min(seconds, max(0.0, (self._retries[0] - now).total_seconds()))
-        await idle(self._clock, self._wake, seconds)
-        self._look_for_strays = self._look_for_strays or not self._wake.is_set()
+        woken = await idle(self._clock, self._wake, seconds)
+        self._look_for_strays = self._look_for_strays or not woken
 
     async def _round(self) -> bool:
         """Claim what there is room for and start it; return whether to look again at once."""

@@ -108,6 +108,8 @@ def test_a_budget_in_words():
     assert budget("chat", (), [], NOW) == ""
 
 
+PLAYED_SECONDS = 400 + 3600 + 200
+"""The last arrival, the longest window of any limit, and some: what is put off to the end of an hour is told then."""
 ARRIVALS = st.lists(
     st.tuples(st.integers(0, 400), st.sampled_from([FIRST, FIRST, FIRST, URGENT, QUIET, REPEAT, EXEMPT])),
     min_size=1,
@@ -118,7 +120,7 @@ ARRIVALS = st.lists(
 def played(arrivals, limits):
     """Return when each message was told, and all sends as (seconds, how many things, by whom), second by second."""
     waiting, heard, sends, dropped, put_off = {}, {}, [], set(), set()
-    for second in range(2000):
+    for second in range(PLAYED_SECONDS):
         now = later(second)
         for place, (at, standing) in enumerate(arrivals):
             if at == second:

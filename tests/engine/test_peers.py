@@ -213,6 +213,7 @@ async def test_a_node_at_work_forgets_by_itself(server, tmp_path):
             while await one.read(lambda tx: tx.nodes.told_before(started_at)):
                 pass
             work.cancel()
+        assert told(one._store) == 0
 
 
 @pytest.mark.asyncio
